@@ -1,0 +1,101 @@
+/**
+ * The numerical operations of editing, over tensors of one device. Two implementations keep one contract: `CpuLinearAlgebra`
+ * computes in double precision (the oracle, and the product where there is no GPU); `WebGpuLinearAlgebra` runs the WGSL kernels.
+ *
+ * Matrices are row-major float32. Results are new tensors the caller disposes, unless a method says "in place".
+ * Shapes: u = edits, F = MLP inner size, D = hidden size, V = vocabulary, n = rows.
+ */
+import type { Device } from '../runtime/device.ts';
+import type { Tensor } from '../runtime/tensor.ts';
+
+export interface MatmulOptions {
+  /** Use Aᵀ: `a` is stored [k, m]. */
+  transposeA?: boolean;
+  /** Use Bᵀ: `b` is stored [n, k]. */
+  transposeB?: boolean;
+  /** Factor on the product; 1 when absent. */
+  alpha?: number;
+  /** Add to this [m, n] tensor in place and return it, instead of making a new one. */
+  accumulateInto?: Tensor;
+}
+
+export interface RegularizedSolve {
+  /** A, stored one row per right-hand side: [u, F]. */
+  solution: Tensor;
+  /** ‖(λC + KᵀK)A − K‖ / ‖K‖ (Frobenius) after the last refinement. */
+  relativeResidual: number;
+  /** The relative residual before refinement and after each sweep. */
+  residualHistory: number[];
+}
+
+/** The state of Adam over one vector per edit; all three are [u, D] and are updated in place. */
+export interface AdamState {
+  readonly delta: Tensor;
+  readonly firstMoment: Tensor;
+  readonly secondMoment: Tensor;
+}
+
+export interface AdamStepOptions {
+  /** 1 for the first step (bias correction). */
+  step: number;
+  learningRate: number;
+  /** Per edit: weight_decay / ‖h0‖², so that the decay term is decay·‖δ‖ and its gradient decay·δ/‖δ‖ (0 at δ = 0). [u] */
+  decay: Tensor;
+  /** Per edit: the norm δ is scaled back to when it is exceeded, clamp·‖h0‖. [u] */
+  maxNorm: Tensor;
+}
+
+/** Row-wise losses [n] and the gradient of Σ weight·loss with respect to the logits [n, V]. */
+export interface LossAndGradient {
+  loss: Tensor;
+  gradient: Tensor;
+}
+
+export interface LinearAlgebra {
+  readonly device: Device;
+
+  /** alpha · op(A) · op(B): [m, k] × [k, n] → [m, n]. */
+  matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Promise<Tensor>;
+
+  /** C ← C + XᵀX in place, for X [n, F] and symmetric C [F, F]; both halves are written. */
+  addGram(c: Tensor, x: Tensor): Promise<void>;
+
+  /** The lower factor L with A = LLᵀ, zeros above the diagonal. Throws NotPositiveDefiniteError with the pivot's index. */
+  cholesky(a: Tensor): Promise<Tensor>;
+
+  /** X with L·X = B, or Lᵀ·X = B when `transpose`. L is [n, n] lower, B is [n, m]. */
+  solveTriangular(l: Tensor, b: Tensor, transpose?: boolean): Promise<Tensor>;
+
+  /**
+   * The rows a_e with (λC + KᵀK) a_e = k_e, for K [u, F] (one key per row) and C [F, F]; MEMIT's A (algorithm, section 5).
+   * Throws NotPositiveDefiniteError.
+   */
+  solveRegularized(covariance: Tensor, covarianceWeight: number, keys: Tensor): Promise<RegularizedSolve>;
+
+  /** Cross entropy −log softmax(logits)[target] per row (unweighted), gradient of Σ weight·loss. targets int32 [n], weights [n]. */
+  crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Promise<LossAndGradient>;
+
+  /** KL(p₀ ‖ p) per row (unweighted), gradient of Σ weight·KL; `reference` holds log p₀ [n, V]. */
+  klDivergence(logits: Tensor, reference: Tensor, weights: Tensor): Promise<LossAndGradient>;
+
+  /** log softmax over the last axis: [n, V] → [n, V]. */
+  logSoftmax(logits: Tensor): Promise<Tensor>;
+
+  /** rows[i] = source[indices[i]]: [n, d] and int32 [m] → [m, d]. Every index must be in 0..n−1. */
+  gatherRows(source: Tensor, indices: Tensor): Promise<Tensor>;
+
+  /** target[indices[i]] += alpha · rows[i], in place; indices may repeat. target [n, d], rows [m, d], indices int32 [m]. */
+  scatterAddRows(target: Tensor, indices: Tensor, rows: Tensor, alpha?: number): Promise<void>;
+
+  /** One Adam step with weight decay and projection per row, in place (β 0.9/0.999, ε 1e-8; algorithm, section 4). */
+  adamStep(state: AdamState, gradient: Tensor, options: AdamStepOptions): Promise<void>;
+
+  /** Euclidean norm of every row: [n, d] → [n]. */
+  rowNorms(x: Tensor): Promise<Tensor>;
+
+  /** alpha·A + beta·B, element by element. */
+  addScaled(a: Tensor, alpha: number, b: Tensor, beta: number): Promise<Tensor>;
+
+  /** Frobenius norm. */
+  norm(x: Tensor): Promise<number>;
+}

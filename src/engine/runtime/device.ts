@@ -1,0 +1,111 @@
+/**
+ * Where tensors live and who frees them. `CpuDevice` keeps them in JavaScript memory (the WASM backend);
+ * `GpuDevice` keeps them in buffers of the one GPUDevice that onnxruntime-web shares.
+ */
+import { DeviceError } from '../errors.ts';
+import { sizeOf, Tensor, type TensorData, type TensorType } from './tensor.ts';
+
+export interface Device {
+  readonly kind: 'cpu' | 'gpu';
+  /** A tensor on this device with a copy of `data`. */
+  upload(data: TensorData, dims: readonly number[], label?: string): Tensor;
+  /** A tensor of zeros on this device. */
+  zeros(dims: readonly number[], type?: TensorType, label?: string): Tensor;
+  /** A copy of the values, wherever the tensor is. */
+  read(tensor: Tensor): Promise<TensorData>;
+  /** A copy of `tensor` on this device. */
+  clone(tensor: Tensor): Tensor;
+  /** GPU buffers made by this device and not yet released; always 0 on the CPU. */
+  readonly liveBuffers: number;
+}
+
+export class CpuDevice implements Device {
+  readonly kind = 'cpu';
+  readonly liveBuffers = 0;
+
+  upload(data: TensorData, dims: readonly number[]): Tensor {
+    return Tensor.fromData(data.slice(), dims);
+  }
+
+  zeros(dims: readonly number[], type: TensorType = 'float32'): Tensor {
+    return Tensor.zeros(dims, type);
+  }
+
+  read(tensor: Tensor): Promise<TensorData> {
+    return Promise.resolve(tensor.data.slice());
+  }
+
+  clone(tensor: Tensor): Tensor {
+    return Tensor.fromData(tensor.data.slice(), tensor.dims);
+  }
+}
+
+const STORAGE_USAGE = 0x80 | 0x4 | 0x8; // GPUBufferUsage.STORAGE | COPY_SRC | COPY_DST; the global is absent in Node
+const READ_USAGE = 0x1 | 0x8; // MAP_READ | COPY_DST
+const MAP_MODE_READ = 0x1;
+
+export class GpuDevice implements Device {
+  readonly kind = 'gpu';
+  readonly gpu: GPUDevice;
+  #live = 0;
+
+  constructor(gpu: GPUDevice) {
+    this.gpu = gpu;
+  }
+
+  get liveBuffers(): number {
+    return this.#live;
+  }
+
+  /** A new tensor whose content is whatever the memory held (WebGPU: zeros). */
+  allocate(dims: readonly number[], type: TensorType = 'float32', label = 'tensor'): Tensor {
+    const bytes = Math.max(16, Math.ceil(sizeOf(dims) / 4) * 16);
+    if (bytes > this.gpu.limits.maxBufferSize) {
+      throw new DeviceError(`A buffer of ${bytes} bytes is larger than this GPU allows (${this.gpu.limits.maxBufferSize}).`, {
+        next: 'Use fewer edits at a time, a smaller model, or the WASM backend.',
+      });
+    }
+    const buffer = this.gpu.createBuffer({ size: bytes, usage: STORAGE_USAGE, label });
+    this.#live += 1;
+    return Tensor.fromBuffer(type, dims, buffer, () => {
+      buffer.destroy();
+      this.#live -= 1;
+    });
+  }
+
+  upload(data: TensorData, dims: readonly number[], label?: string): Tensor {
+    const tensor = this.allocate(dims, data instanceof Float32Array ? 'float32' : 'int32', label);
+    // Dawn in Node refuses views of shared memory, so the values are copied into an unshared array where need be.
+    const unshared = data.buffer instanceof ArrayBuffer ? data : data.slice();
+    this.gpu.queue.writeBuffer(tensor.buffer, 0, unshared as Float32Array<ArrayBuffer>);
+    return tensor;
+  }
+
+  zeros(dims: readonly number[], type: TensorType = 'float32', label?: string): Tensor {
+    return this.allocate(dims, type, label);
+  }
+
+  async read(tensor: Tensor): Promise<TensorData> {
+    if (tensor.location === 'cpu') return tensor.data.slice();
+    const bytes = Math.max(4, tensor.size * 4);
+    const staging = this.gpu.createBuffer({ size: bytes, usage: READ_USAGE, label: 'read-back' });
+    try {
+      const encoder = this.gpu.createCommandEncoder();
+      encoder.copyBufferToBuffer(tensor.buffer, 0, staging, 0, bytes);
+      this.gpu.queue.submit([encoder.finish()]);
+      await staging.mapAsync(MAP_MODE_READ);
+      const copy = staging.getMappedRange().slice(0, tensor.size * 4);
+      return tensor.type === 'float32' ? new Float32Array(copy) : new Int32Array(copy);
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  clone(tensor: Tensor): Tensor {
+    const copy = this.allocate(tensor.dims, tensor.type, 'clone');
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(tensor.buffer, 0, copy.buffer, 0, Math.max(4, tensor.size * 4));
+    this.gpu.queue.submit([encoder.finish()]);
+    return copy;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The one tensor type of the engine: dense, row-major, float32 or int32, on the CPU or in a GPU buffer.
+ * Whoever creates a tensor disposes it; `reshaped` borrows and never frees. A disposed tensor refuses to be read.
+ */
+import { DeviceError } from '../errors.ts';
+
+export type TensorType = 'float32' | 'int32';
+export type TensorData = Float32Array | Int32Array;
+
+type Storage =
+  | { readonly location: 'cpu'; readonly data: TensorData }
+  | { readonly location: 'gpu'; readonly buffer: GPUBuffer; readonly release: () => void };
+
+export class Tensor {
+  readonly type: TensorType;
+  readonly dims: readonly number[];
+  readonly size: number;
+  readonly #storage: Storage;
+  readonly #owner: Tensor | null;
+  #disposed = false;
+
+  private constructor(type: TensorType, dims: readonly number[], storage: Storage, owner: Tensor | null) {
+    this.type = type;
+    this.dims = dims;
+    this.size = sizeOf(dims);
+    this.#storage = storage;
+    this.#owner = owner;
+  }
+
+  /** A CPU tensor over `data` (not copied). */
+  static fromData(data: TensorData, dims: readonly number[]): Tensor {
+    if (data.length !== sizeOf(dims)) {
+      throw new DeviceError(`A tensor of shape [${dims.join(', ')}] cannot hold ${data.length} values.`);
+    }
+    return new Tensor(data instanceof Float32Array ? 'float32' : 'int32', dims, { location: 'cpu', data }, null);
+  }
+
+  /** A CPU tensor of zeros. */
+  static zeros(dims: readonly number[], type: TensorType = 'float32'): Tensor {
+    const size = sizeOf(dims);
+    return Tensor.fromData(type === 'float32' ? new Float32Array(size) : new Int32Array(size), dims);
+  }
+
+  /** A GPU tensor over `buffer`, which holds at least 4 · size bytes; `release` gives the buffer back. */
+  static fromBuffer(type: TensorType, dims: readonly number[], buffer: GPUBuffer, release: () => void): Tensor {
+    return new Tensor(type, dims, { location: 'gpu', buffer, release }, null);
+  }
+
+  get location(): 'cpu' | 'gpu' {
+    return this.#storage.location;
+  }
+
+  get disposed(): boolean {
+    return this.#owner ? this.#owner.disposed : this.#disposed;
+  }
+
+  /** The values of a CPU tensor (the tensor's own memory, not a copy). */
+  get data(): TensorData {
+    this.#assertLive();
+    if (this.#storage.location !== 'cpu') throw new DeviceError('This tensor is on the GPU; read it with Device.read.');
+    return this.#storage.data;
+  }
+
+  /** The values of a float32 CPU tensor. */
+  get floats(): Float32Array {
+    const data = this.data;
+    if (!(data instanceof Float32Array)) throw new DeviceError('This tensor holds int32 values, not float32.');
+    return data;
+  }
+
+  /** The buffer of a GPU tensor. */
+  get buffer(): GPUBuffer {
+    this.#assertLive();
+    if (this.#storage.location !== 'gpu') throw new DeviceError('This tensor is on the CPU; upload it first.');
+    return this.#storage.buffer;
+  }
+
+  /** The same memory under another shape. The result borrows: disposing it does nothing. */
+  reshaped(dims: readonly number[]): Tensor {
+    if (sizeOf(dims) !== this.size) {
+      throw new DeviceError(`A tensor of shape [${this.dims.join(', ')}] cannot be seen as [${dims.join(', ')}].`);
+    }
+    return new Tensor(this.type, dims, this.#storage, this.#owner ?? this);
+  }
+
+  dispose(): void {
+    if (this.#owner || this.#disposed) return;
+    this.#disposed = true;
+    if (this.#storage.location === 'gpu') this.#storage.release();
+  }
+
+  #assertLive(): void {
+    if (this.disposed) throw new DeviceError('This tensor has been disposed.');
+  }
+}
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function sizeOf(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1);
+}
