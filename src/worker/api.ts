@@ -213,9 +213,12 @@ export interface ExportedFile {
   blob: Blob;
 }
 
-/** What the worker rejects with, after the trip through postMessage. */
+/**
+ * What the worker rejects with, after the trip through postMessage. The code 'worker' is the page's own: the worker
+ * died, could not start, or threw something that is no engine error.
+ */
 export interface WorkerFailure {
-  code: ErrorCode;
+  code: ErrorCode | 'worker';
   message: string;
   kept: string;
   next: string;
@@ -224,7 +227,11 @@ export interface WorkerFailure {
 /** Callbacks are Comlink proxies. Jobs run one at a time; a command that needs the model waits for the job before it. */
 export interface WorkerApi {
   version(): Promise<number>;
-  load(source: ModelSource, backend: BackendChoice, onProgress: (progress: LoadProgress) => void): Promise<ModelSummary>;
+  load(
+    source: ModelSource,
+    backend: BackendChoice,
+    onProgress: (progress: LoadProgress) => void,
+  ): Promise<ModelSummary>;
   /** Tokens, faults and present predictions of rows, in the order given. */
   inspect(drafts: EditDraft[]): Promise<RowInspection[]>;
   /** Drafts and faults per line from pasted lines "subject | relation | object" (also tabs). */

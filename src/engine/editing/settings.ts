@@ -35,19 +35,35 @@ export const memitSettingsSchema = z.object({
   seed: z.number().int().nonnegative(),
 });
 
-/** Reference values for the models the reference publishes them for; the middle third of the layers elsewhere. */
-export function defaultSettings(modelType: string, hiddenSize: number, layerCount: number): MemitSettings {
-  const common = { steps: 20, learningRate: 0.5, weightDecay: 0.5, klFactor: 0.0625, covarianceWeight: 20_000, seed: 0 };
+/** Published for a model of this shape, else a quarter to a half of the depth, where causal tracing tends to find facts. */
+export function defaultSettings(
+  modelType: string,
+  hiddenSize: number,
+  layerCount: number,
+): { settings: MemitSettings; note: string } {
+  const common = {
+    steps: 20,
+    learningRate: 0.5,
+    weightDecay: 0.5,
+    klFactor: 0.0625,
+    covarianceWeight: 20_000,
+    seed: 0,
+  };
   if (modelType === 'gpt2' && hiddenSize === 1024 && layerCount === 24) {
-    return { ...common, layers: [4, 5, 6, 7, 8], clampNormFactor: 0.5625 };
+    const settings = { ...common, layers: [4, 5, 6, 7, 8], clampNormFactor: 0.5625 };
+    return { settings, note: 'Values used for gpt2-medium in forks of the reference.' };
   }
   if (modelType === 'gpt2' && hiddenSize === 1600 && layerCount === 48) {
-    return { ...common, layers: [13, 14, 15, 16, 17], clampNormFactor: 0.75 };
+    const settings = { ...common, layers: [13, 14, 15, 16, 17], clampNormFactor: 0.75 };
+    return { settings, note: 'The values of the reference for gpt2-xl.' };
   }
   const first = Math.floor(layerCount / 4);
   const last = Math.max(first, Math.floor(layerCount / 2) - 1);
   const layers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  return { ...common, layers, clampNormFactor: 0.75 };
+  return {
+    settings: { ...common, layers, clampNormFactor: 0.75 },
+    note: 'No values are published for this model: the layers are a quarter to a half of its depth.',
+  };
 }
 
 /**
@@ -58,12 +74,18 @@ export function validateSettings(settings: MemitSettings, layerCount: number): M
   const parsed = memitSettingsSchema.safeParse(settings);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new EngineError('input', `The setting “${issue?.path.join('.') ?? '?'}” is not usable: ${issue?.message ?? ''}`);
+    throw new EngineError(
+      'input',
+      `The setting “${issue?.path.join('.') ?? '?'}” is not usable: ${issue?.message ?? ''}`,
+    );
   }
   const layers = parsed.data.layers;
   for (let i = 0; i < layers.length; i += 1) {
     if (layers[i] >= layerCount) {
-      throw new EngineError('input', `Layer ${layers[i]} does not exist: this model has layers 0 to ${layerCount - 1}.`);
+      throw new EngineError(
+        'input',
+        `Layer ${layers[i]} does not exist: this model has layers 0 to ${layerCount - 1}.`,
+      );
     }
     if (i > 0 && layers[i] <= layers[i - 1]) {
       throw new EngineError('input', 'The layers must be listed in ascending order, each once.');

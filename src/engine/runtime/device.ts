@@ -19,6 +19,13 @@ export interface Device {
   readonly liveBuffers: number;
 }
 
+/** A copy of the values of a float32 tensor. */
+export async function readFloats(device: Device, tensor: Tensor): Promise<Float32Array> {
+  const values = await device.read(tensor);
+  if (values instanceof Float32Array) return values;
+  throw new DeviceError('This tensor holds int32 values, not float32.');
+}
+
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly liveBuffers = 0;
@@ -57,13 +64,25 @@ export class GpuDevice implements Device {
     return this.#live;
   }
 
+  /** Takes over a buffer made elsewhere (onnxruntime's outputs) and counts it until it is released. */
+  adopt(dims: readonly number[], type: TensorType, buffer: GPUBuffer, release: () => void): Tensor {
+    this.#live += 1;
+    return Tensor.fromBuffer(type, dims, buffer, () => {
+      release();
+      this.#live -= 1;
+    });
+  }
+
   /** A new tensor whose content is whatever the memory held (WebGPU: zeros). */
   allocate(dims: readonly number[], type: TensorType = 'float32', label = 'tensor'): Tensor {
     const bytes = Math.max(16, Math.ceil(sizeOf(dims) / 4) * 16);
     if (bytes > this.gpu.limits.maxBufferSize) {
-      throw new DeviceError(`A buffer of ${bytes} bytes is larger than this GPU allows (${this.gpu.limits.maxBufferSize}).`, {
-        next: 'Use fewer edits at a time, a smaller model, or the WASM backend.',
-      });
+      throw new DeviceError(
+        `A buffer of ${bytes} bytes is larger than this GPU allows (${this.gpu.limits.maxBufferSize}).`,
+        {
+          next: 'Use fewer edits at a time, a smaller model, or the WASM backend.',
+        },
+      );
     }
     const buffer = this.gpu.createBuffer({ size: bytes, usage: STORAGE_USAGE, label });
     this.#live += 1;

@@ -83,6 +83,17 @@ export class Tensor {
     return new Tensor(this.type, dims, this.#storage, this.#owner ?? this);
   }
 
+  /** Gives the memory and its ownership to a tensor of another shape; this one is disposed. */
+  intoShape(dims: readonly number[]): Tensor {
+    this.#assertLive();
+    if (this.#owner) throw new DeviceError('A borrowed tensor cannot give its memory away.');
+    if (sizeOf(dims) !== this.size) {
+      throw new DeviceError(`A tensor of shape [${this.dims.join(', ')}] cannot become [${dims.join(', ')}].`);
+    }
+    this.#disposed = true;
+    return new Tensor(this.type, dims, this.#storage, null);
+  }
+
   dispose(): void {
     if (this.#owner || this.#disposed) return;
     this.#disposed = true;

@@ -1,0 +1,62 @@
+/** What runs the model in Node: onnxruntime-web's WebAssembly build, or its WebGPU build on Dawn. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { CpuLinearAlgebra } from '../engine/linalg/cpu.ts';
+import { WebGpuLinearAlgebra } from '../engine/linalg/webgpu.ts';
+import { CpuDevice, GpuDevice } from '../engine/runtime/device.ts';
+import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
+import type { Backend } from '../engine/workbench.ts';
+
+export type BackendName = 'wasm' | 'webgpu';
+
+export interface NodeBackend extends Backend {
+  dispose(): Promise<void>;
+}
+
+export function startNodeBackend(name: BackendName): Promise<NodeBackend> {
+  return name === 'webgpu' ? startWebGpu() : startWasm();
+}
+
+/** @param threads all cores when absent; tests that count on determinism pass 1 */
+export async function startWasm(threads = availableParallelism()): Promise<NodeBackend> {
+  const ort: OrtModule = await import('onnxruntime-web');
+  ort.env.wasm.numThreads = threads;
+  const device = new CpuDevice();
+  return {
+    runtime: new Runtime(ort, device),
+    linalg: new CpuLinearAlgebra(device),
+    name: `WASM, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    dispose: () => Promise.resolve(),
+  };
+}
+
+async function startWebGpu(): Promise<NodeBackend> {
+  const { createDawnDevice } = await import('./dawn.ts');
+  const gpu = await createDawnDevice();
+  // The package offers Node only its WebAssembly build; the WebGPU build is a file beside it.
+  const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'));
+  const ort = (await import(pathToFileURL(join(folder, 'ort.webgpu.bundle.min.mjs')).href)) as OrtModule;
+  ort.env.wasm.numThreads = 1;
+  ort.env.webgpu.device = gpu as never;
+  const device = new GpuDevice(gpu);
+  const { vendor, architecture, description } = gpu.adapterInfo;
+  return {
+    runtime: new Runtime(ort, device),
+    linalg: await WebGpuLinearAlgebra.create(device, readShader),
+    name: `WebGPU, ${description || [vendor, architecture].filter(Boolean).join(' ')}`,
+    dispose: () => {
+      gpu.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+const SHADERS = fileURLToPath(new URL('../../shaders/', import.meta.url));
+
+/** The text of a kernel family's source file. */
+export function readShader(file: string): Promise<string> {
+  return readFile(join(SHADERS, file), 'utf8');
+}

@@ -1,0 +1,30 @@
+/** Computed statistics as files of a folder. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StatisticsStore } from '../engine/stats/covariances.ts';
+
+export class FolderStatistics implements StatisticsStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async read(key: string): Promise<Uint8Array | null> {
+    try {
+      return await readFile(this.#path(key));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    await writeFile(this.#path(key), bytes);
+  }
+
+  #path(key: string): string {
+    return join(this.#folder, `${key}.safetensors`);
+  }
+}

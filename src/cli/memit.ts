@@ -1,0 +1,287 @@
+/**
+ * The engine from the command line: `npm run -s memit -- edit | predict | statistics`.
+ * Exit codes: 0 done, 1 the run failed, 2 bad arguments or input; each failure is one line on standard error.
+ */
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { EngineError, type ErrorCode } from '../engine/errors.ts';
+import { runReportSchema } from '../engine/editing/report.ts';
+import type { Patch } from '../engine/editing/patch.ts';
+import { writePatchFile } from '../engine/exporting/patch-file.ts';
+import { readFloats } from '../engine/runtime/device.ts';
+import { sha256 } from '../engine/stats/covariances.ts';
+import { computeSecondMoments } from '../engine/stats/second-moment.ts';
+import { writeStatistics } from '../engine/stats/statistics-file.ts';
+import { parseRequests } from '../engine/tokens/request.ts';
+import { collect } from '../engine/weights/safetensors-writer.ts';
+import { Workbench, type OpenOptions } from '../engine/workbench.ts';
+import { startNodeBackend, type BackendName } from './backend.ts';
+import { folderFiles } from './node-files.ts';
+import { FolderStatistics } from './folder-statistics.ts';
+
+/** Failures of what was given; all others are failures of the run. */
+const INPUT_CODES: readonly ErrorCode[] = [
+  'download',
+  'input',
+  'model',
+  'patch',
+  'request',
+  'safetensors',
+  'statistics',
+];
+
+/** Files beside the weights that `transformers` reads; they go with the edited model. */
+const COMPANIONS =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|vocab|added_tokens)\.json$|^merges\.txt$/;
+
+const promptsSchema = z.array(
+  z.union([z.string(), z.object({ prompt: z.string() }).transform(({ prompt }) => prompt)]),
+);
+const contextsSchema = z.array(z.string()).min(1);
+
+interface EditOptions {
+  model: string;
+  requests: string;
+  out: string;
+  layers?: number[];
+  seed?: number;
+  contexts?: string;
+  stats?: string;
+  backend: BackendName;
+  report?: string;
+}
+
+async function edit(options: EditOptions): Promise<void> {
+  const requests = parseRequests(await readJson(options.requests));
+  const contexts =
+    options.contexts === undefined
+      ? undefined
+      : parse(contextsSchema, options.contexts, await readJson(options.contexts));
+  const store =
+    options.stats === undefined ? {} : { statisticsStore: new FolderStatistics(options.stats), ignoreShipped: true };
+  await withWorkbench(options, store, async (bench) => {
+    const preset = bench.preset.settings;
+    const settings = { ...preset, layers: options.layers ?? preset.layers, seed: options.seed ?? preset.seed };
+    const patch = await bench.edit(requests, settings, { contexts, progress: { onPhase: showPhase } });
+    bench.stack.push(patch);
+    const { parts } = await bench.export('full', 'source');
+    await mkdir(options.out, { recursive: true });
+    await writeFile(join(options.out, 'model.safetensors'), await collect(parts));
+    await writeFile(join(options.out, 'patch.safetensors'), await writePatchFile(patch));
+    for (const file of await readdir(options.model)) {
+      if (COMPANIONS.test(file)) await copyFile(join(options.model, file), join(options.out, file));
+    }
+    if (options.report !== undefined) await writeJson(options.report, reportOf(patch, bench));
+    process.stderr.write(`Wrote ${options.out}: ${requests.length} edits in layers ${settings.layers.join(', ')}.\n`);
+  });
+}
+
+async function predict(options: { model: string; prompts: string; out: string; backend: BackendName }): Promise<void> {
+  const prompts = parse(promptsSchema, options.prompts, await readJson(options.prompts));
+  await withWorkbench(options, {}, async (bench) => {
+    const tops = await bench.predict(prompts);
+    const answers = prompts.map((prompt, i) => ({
+      prompt,
+      top: tops[i].map(({ id, logProbability }) => ({
+        token: bench.tokenizer.tokenText(id),
+        id,
+        logprob: logProbability,
+      })),
+    }));
+    await writeJson(options.out, answers);
+  });
+}
+
+async function statistics(options: {
+  model: string;
+  text: string;
+  layers?: number[];
+  out: string;
+  backend: BackendName;
+}): Promise<void> {
+  const text = await readText(options.text);
+  await withWorkbench(options, { ignoreShipped: true }, async (bench) => {
+    const layers = options.layers ?? bench.preset.settings.layers;
+    const documents = text.split('\n').map((line) => bench.tokenizer.encode(line, { special: false }));
+    const moments = await computeSecondMoments(bench.model, documents, layers, {
+      onProgress: (done, total) => {
+        showPhase('statistics', done, total, `${done} of ${total} tokens`);
+      },
+    });
+    const matrices = new Map<number, Float32Array>();
+    let tokens = 0;
+    for (const [layer, moment] of moments) {
+      matrices.set(layer, await readFloats(bench.model.runtime.device, moment.matrix));
+      moment.matrix.dispose();
+      tokens = moment.tokens;
+    }
+    const file = { modelHash: bench.hash, textHash: await sha256(text), tokens, layers: matrices };
+    await writeFile(options.out, await writeStatistics(file, bench.model.config.innerSize));
+    process.stderr.write(`Wrote ${options.out}: layers ${layers.join(', ')} over ${tokens} tokens.\n`);
+  });
+}
+
+/** The run in the reference's words, one entry per edit and per layer. */
+function reportOf(patch: Patch, bench: Workbench): unknown {
+  const report = runReportSchema.parse(patch.report);
+  return {
+    model: patch.modelName,
+    model_hash: patch.modelHash,
+    backend: report.backend,
+    settings: patch.settings,
+    contexts: patch.contexts,
+    statistics_tokens: report.statisticsTokens,
+    edits: patch.requests.map((request, edit) => {
+      const steps = report.losses.filter((loss) => loss.edit === edit);
+      const last = steps[steps.length - 1];
+      return {
+        case_id: request.caseId ?? edit,
+        prompt: request.prompt,
+        subject: request.subject,
+        target_new: request.targetNew,
+        steps: steps.map(({ step, loss, nll, kl, decay }) => ({ step, loss, nll, kl, decay })),
+        delta_norm: last.deltaNorm,
+        h0_norm: last.initialNorm,
+      };
+    }),
+    layers: report.layers.map((layer) => ({
+      layer: layer.layer,
+      tensor: bench.model.family.editable(layer.layer).tensor,
+      relative_residual: layer.relativeResidual,
+      update_norm: layer.updateNorm,
+      weight_norm: layer.weightNorm,
+      mean_residual: layer.meanResidual,
+      seconds: layer.seconds,
+    })),
+    seconds: report.seconds,
+  };
+}
+
+async function withWorkbench(
+  { model, backend }: { model: string; backend: BackendName },
+  options: OpenOptions,
+  body: (bench: Workbench) => Promise<void>,
+): Promise<void> {
+  const host = await startNodeBackend(backend);
+  try {
+    const bench = await Workbench.open(folderFiles(model), host, options);
+    try {
+      await body(bench);
+    } finally {
+      await bench.dispose();
+    }
+  } finally {
+    await host.dispose();
+  }
+}
+
+let shownPhase = '';
+
+/** One line per phase, rewritten in place on a terminal. */
+function showPhase(phase: string, done: number, total: number, detail: string): void {
+  if (!process.stderr.isTTY) {
+    if (shownPhase !== phase) process.stderr.write(`${phase} …\n`);
+    shownPhase = phase;
+    return;
+  }
+  const share = Math.round((100 * done) / Math.max(1, total));
+  process.stderr.write(`\r\x1b[K${phase} ${share} % ${detail}${done >= total ? '\n' : ''}`);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    throw new EngineError('input', `“${path}” cannot be read.`);
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new EngineError('input', `“${path}” is not valid JSON.`);
+  }
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFile(path, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+function parse<T>(schema: z.ZodType<T>, path: string, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new EngineError('input', `${basename(path)}: ${issue.path.join('.')} ${issue.message}`);
+}
+
+function parseLayers(value: string): number[] {
+  const layers = value.split(',').map((part) => Number(part.trim()));
+  if (layers.some((layer) => !Number.isInteger(layer) || layer < 0)) {
+    throw new InvalidArgumentError('Layers are whole numbers with commas between, such as 1,2,3.');
+  }
+  return layers;
+}
+
+function parseSeed(value: string): number {
+  const seed = Number(value);
+  if (!Number.isInteger(seed) || seed < 0) throw new InvalidArgumentError('The seed is a whole number, 0 or more.');
+  return seed;
+}
+
+/** Paths are meant from where the user called npm, not from the project's folder npm changes to. */
+function path(value: string): string {
+  return resolve(process.env.INIT_CWD ?? '.', value);
+}
+
+function program(): Command {
+  const root = new Command('memit').description('Edit facts inside a language model with MEMIT.');
+  const backend = (): Option =>
+    new Option('--backend <name>', 'what runs the model').choices(['wasm', 'webgpu']).default('wasm');
+  const command = (name: string, description: string): Command =>
+    root
+      .command(name)
+      .description(description)
+      .requiredOption('--model <dir>', 'model folder in Hugging Face layout', path)
+      .addOption(backend());
+  command('edit', 'run MEMIT and write the edited model')
+    .requiredOption('--requests <file>', 'JSON list of requests in the form of the reference', path)
+    .requiredOption('--out <dir>', 'where the edited model goes', path)
+    .option('--layers <a,b,c>', 'layers to edit; the preset of the model when absent', parseLayers)
+    .option('--seed <n>', 'seed of the context templates', parseSeed)
+    .option('--contexts <file>', 'JSON list of context templates, "{}" first', path)
+    .option('--stats <dir>', 'reads the covariances from here, or computes and writes them', path)
+    .option('--report <file>', 'writes losses, norms, residuals and timings as JSON', path)
+    .action(edit);
+  command('predict', 'write the most probable next tokens of prompts')
+    .requiredOption('--prompts <file>', 'JSON list of prompts', path)
+    .requiredOption('--out <file>', 'where the answers go', path)
+    .action(predict);
+  command('statistics', 'compute the covariances of layers over a text')
+    .requiredOption('--text <file>', 'text, one document a line', path)
+    .requiredOption('--out <file>', 'where the statistics file goes', path)
+    .option('--layers <a,b,c>', 'layers; those of the preset when absent', parseLayers)
+    .action(statistics);
+  root.commands.forEach((each) => each.exitOverride());
+  return root.exitOverride();
+}
+
+async function main(): Promise<number> {
+  try {
+    await program().parseAsync();
+    return 0;
+  } catch (error) {
+    // Commander has printed its own line already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const message = error instanceof Error ? error.message : String(error);
+    const next = error instanceof EngineError && error.next !== '' ? ` ${error.next}` : '';
+    process.stderr.write(`memit: ${message}${next}\n`);
+    return error instanceof EngineError && INPUT_CODES.includes(error.code) ? 2 : 1;
+  }
+}
+
+// onnxruntime's threads would keep the process alive.
+process.exit(await main());

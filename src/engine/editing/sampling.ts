@@ -1,0 +1,52 @@
+/** Choices of the next token from logits: the most probable few, and top-k sampling. */
+
+export interface RankedToken {
+  readonly id: number;
+  readonly logProbability: number;
+}
+
+/** The `count` most probable tokens, most probable first (ties: the lower id), with natural-log probabilities. */
+export function topTokens(logits: Float32Array, count: number): RankedToken[] {
+  const best: number[] = [];
+  for (let id = 0; id < logits.length; id += 1) {
+    if (best.length === count && logits[id] <= logits[best[count - 1]]) continue;
+    let at = best.length;
+    while (at > 0 && logits[id] > logits[best[at - 1]]) at -= 1;
+    best.splice(at, 0, id);
+    if (best.length > count) best.pop();
+  }
+  const normalizer = logSumExp(logits);
+  return best.map((id) => ({ id, logProbability: logits[id] - normalizer }));
+}
+
+/** Natural-log probability of one token. */
+export function logProbability(logits: Float32Array, id: number): number {
+  return logits[id] - logSumExp(logits);
+}
+
+/** The most probable token (ties: the lower id). */
+export function argmax(logits: Float32Array): number {
+  let best = 0;
+  for (let id = 1; id < logits.length; id += 1) if (logits[id] > logits[best]) best = id;
+  return best;
+}
+
+/** Draws from the `k` most probable tokens, renormalised (reference: generate_fast). */
+export function sampleTopK(logits: Float32Array, k: number, random: () => number): number {
+  const top = topTokens(logits, k);
+  const weights = top.map(({ logProbability: logP }) => Math.exp(logP));
+  let left = random() * weights.reduce((sum, weight) => sum + weight, 0);
+  for (let i = 0; i < top.length; i += 1) {
+    left -= weights[i];
+    if (left < 0) return top[i].id;
+  }
+  return top[top.length - 1].id;
+}
+
+function logSumExp(logits: Float32Array): number {
+  let peak = -Infinity;
+  for (const logit of logits) if (logit > peak) peak = logit;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - peak);
+  return peak + Math.log(sum);
+}

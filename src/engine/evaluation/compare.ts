@@ -1,0 +1,214 @@
+/**
+ * Before and after, for the edits of a patch: the prompt itself (efficacy), other wordings of it (generalisation), and
+ * other subjects that have the old object (specificity).
+ */
+import { continueRows } from '../families/forward.ts';
+import type { LanguageModel } from '../families/language-model.ts';
+import type { WeightSet } from '../families/weight-set.ts';
+import { argmax, type RankedToken } from '../editing/sampling.ts';
+import type { FactBook } from '../tokens/facts.ts';
+import { answerText, fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
+import type { ModelTokenizer } from '../tokens/tokenizer.ts';
+import { scoreAnswers, topNextTokens, type AnswerScore } from './score.ts';
+
+const CONTINUATION_TOKENS = 12;
+const NEIGHBOUR_COUNT = 8;
+
+export interface Prediction {
+  readonly id: number;
+  readonly token: string;
+  readonly probability: number;
+}
+
+export interface PromptComparison {
+  readonly prompt: string;
+  readonly before: Prediction[];
+  readonly after: Prediction[];
+}
+
+export interface JudgedPrompt extends PromptComparison {
+  readonly subject: string;
+  /** For a paraphrase the new object, for a neighbour its own: the answer wanted after the edit. */
+  readonly wanted: string;
+  /** Joint probability of the wanted answer's tokens. */
+  readonly wantedProbabilityBefore: number;
+  readonly wantedProbabilityAfter: number;
+  /** Every token of the wanted answer is the most probable one after the edit. */
+  readonly pass: boolean;
+}
+
+export interface EditComparison extends PromptComparison {
+  readonly subject: string;
+  readonly object: string;
+  readonly trueObject: string | null;
+  /** Joint probability of the new object's tokens. */
+  readonly objectProbabilityBefore: number;
+  readonly objectProbabilityAfter: number;
+  readonly pass: boolean;
+  readonly continuationBefore: string;
+  readonly continuationAfter: string;
+  readonly paraphrases: JudgedPrompt[];
+  readonly neighbours: JudgedPrompt[];
+}
+
+export interface Count {
+  readonly passed: number;
+  readonly total: number;
+}
+
+export interface Comparison {
+  readonly edits: EditComparison[];
+  readonly efficacy: Count;
+  readonly generalization: Count;
+  readonly specificity: Count;
+}
+
+export interface FreeComparison extends PromptComparison {
+  readonly continuationBefore: string;
+  readonly continuationAfter: string;
+}
+
+/** A model with its tokenizer, and the facts it was trained on where they are known. */
+export interface Subjects {
+  readonly model: LanguageModel;
+  readonly tokenizer: ModelTokenizer;
+  readonly facts: FactBook | null;
+}
+
+interface Question {
+  readonly prompt: string;
+  readonly subject: string;
+  readonly wanted: string;
+}
+
+/** Display form of ranked tokens. */
+export function predictions(tokenizer: ModelTokenizer, top: readonly RankedToken[]): Prediction[] {
+  return top.map(({ id, logProbability }) => ({
+    id,
+    token: tokenizer.tokenText(id),
+    probability: Math.exp(logProbability),
+  }));
+}
+
+/** Compares two sets of weights on the edits of a patch. */
+export async function compareEdits(
+  { model, tokenizer, facts }: Subjects,
+  requests: readonly EditRequest[],
+  before: WeightSet,
+  after: WeightSet,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
+): Promise<Comparison> {
+  const edits: EditComparison[] = [];
+  for (const request of requests) {
+    const main = {
+      prompt: fillPrompt(request.prompt, request.subject),
+      subject: request.subject,
+      wanted: request.targetNew,
+    };
+    const paraphrases = paraphraseQuestions(request, facts);
+    const questions = [main, ...paraphrases, ...neighbourQuestions(request, facts)];
+    const items = questions.map(({ prompt, wanted }) => ({
+      promptIds: tokenizer.encode(prompt, { special: true }),
+      answerIds: tokenizer.encode(answerText(wanted), { special: false }),
+    }));
+    const scoresBefore = await scoreAnswers(model, before, items, signal);
+    const scoresAfter = await scoreAnswers(model, after, items, signal);
+    const judged = questions.map((question, i) => judge(tokenizer, question, scoresBefore[i], scoresAfter[i]));
+    const [first, ...others] = judged;
+    edits.push({
+      prompt: first.prompt,
+      before: first.before,
+      after: first.after,
+      subject: request.subject,
+      object: targetText(request).trim(),
+      trueObject: request.targetTrue ?? null,
+      objectProbabilityBefore: first.wantedProbabilityBefore,
+      objectProbabilityAfter: first.wantedProbabilityAfter,
+      pass: first.pass,
+      continuationBefore: await continuation(model, tokenizer, before, items[0].promptIds, signal),
+      continuationAfter: await continuation(model, tokenizer, after, items[0].promptIds, signal),
+      paraphrases: others.slice(0, paraphrases.length),
+      neighbours: others.slice(paraphrases.length),
+    });
+    onProgress?.(edits.length, requests.length);
+  }
+  return {
+    edits,
+    efficacy: countPassed(edits),
+    generalization: countPassed(edits.flatMap((edit) => edit.paraphrases)),
+    specificity: countPassed(edits.flatMap((edit) => edit.neighbours)),
+  };
+}
+
+/** Compares two sets of weights on any prompt. */
+export async function comparePrompt(
+  { model, tokenizer }: Subjects,
+  prompt: string,
+  before: WeightSet,
+  after: WeightSet,
+  signal?: AbortSignal,
+): Promise<FreeComparison> {
+  const promptIds = tokenizer.encode(prompt, { special: true });
+  const [topBefore] = await topNextTokens(model, before, [promptIds], signal);
+  const [topAfter] = await topNextTokens(model, after, [promptIds], signal);
+  return {
+    prompt,
+    before: predictions(tokenizer, topBefore),
+    after: predictions(tokenizer, topAfter),
+    continuationBefore: await continuation(model, tokenizer, before, promptIds, signal),
+    continuationAfter: await continuation(model, tokenizer, after, promptIds, signal),
+  };
+}
+
+function paraphraseQuestions(
+  { relationId, prompt, subject, targetNew }: EditRequest,
+  facts: FactBook | null,
+): Question[] {
+  if (!facts || relationId === undefined) return [];
+  const templates = facts.paraphrases(relationId, prompt);
+  return templates.map((template) => ({ prompt: fillPrompt(template, subject), subject, wanted: targetNew }));
+}
+
+function neighbourQuestions(
+  { relationId, prompt, subject, targetTrue }: EditRequest,
+  facts: FactBook | null,
+): Question[] {
+  if (!facts || relationId === undefined || targetTrue === undefined) return [];
+  const neighbours = facts.neighbours(relationId, targetTrue, subject, NEIGHBOUR_COUNT);
+  return neighbours.map((fact) => ({
+    prompt: fillPrompt(prompt, fact.subject),
+    subject: fact.subject,
+    wanted: fact.object,
+  }));
+}
+
+function judge(tokenizer: ModelTokenizer, question: Question, before: AnswerScore, after: AnswerScore): JudgedPrompt {
+  return {
+    ...question,
+    before: predictions(tokenizer, before.top),
+    after: predictions(tokenizer, after.top),
+    wantedProbabilityBefore: Math.exp(before.logProbability),
+    wantedProbabilityAfter: Math.exp(after.logProbability),
+    pass: after.says,
+  };
+}
+
+function countPassed(items: readonly { readonly pass: boolean }[]): Count {
+  return { passed: items.filter(({ pass }) => pass).length, total: items.length };
+}
+
+/** Greedy continuation, up to the end-of-text token. */
+async function continuation(
+  model: LanguageModel,
+  tokenizer: ModelTokenizer,
+  weights: WeightSet,
+  promptIds: readonly number[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const choose = (logits: Float32Array): number | null => {
+    const best = argmax(logits);
+    return best === tokenizer.endOfTextId ? null : best;
+  };
+  const [added] = await continueRows(model, weights, [promptIds], CONTINUATION_TOKENS, choose, signal);
+  return tokenizer.decode(added);
+}

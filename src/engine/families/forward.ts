@@ -1,0 +1,203 @@
+/** Forward passes over batches of token rows: padding, masks, taps, next-token logits, greedy continuations. */
+import { throwIfCancelled } from '../errors.ts';
+import { readFloats, type Device } from '../runtime/device.ts';
+import { scoped, type TensorScope } from '../runtime/scope.ts';
+import type { Tensor } from '../runtime/tensor.ts';
+import { BLOCK_OUTPUTS, type BlockOutput } from './family.ts';
+import type { LanguageModel } from './language-model.ts';
+import type { WeightSet } from './weight-set.ts';
+
+/** Added to attention scores that must not count; exp underflows to exactly 0 in float32. */
+const MASKED = -1e9;
+
+/** Tokens a forward pass takes at once: enough to fill the device, few enough to bound its memory. */
+export const TOKENS_PER_BATCH = 1024;
+
+/** Token rows padded on the right to one length; padding is never attended to by real tokens (causal mask). */
+export interface TokenBatch {
+  readonly rows: readonly (readonly number[])[];
+  /** Tokens per row after padding. */
+  readonly length: number;
+}
+
+export function batchOf(rows: readonly (readonly number[])[]): TokenBatch {
+  return { rows, length: Math.max(...rows.map((row) => row.length)) };
+}
+
+/** Indices of `rows` in batches of similar length, at most `tokens` padded tokens each (or one row). */
+export function batchesByLength(rows: readonly { readonly length: number }[], tokens = TOKENS_PER_BATCH): number[][] {
+  const order = rows.map((_, index) => index).sort((a, b) => rows[b].length - rows[a].length || a - b);
+  const batches: number[][] = [];
+  let current: number[] = [];
+  for (const index of order) {
+    if (current.length > 0 && (current.length + 1) * rows[current[0]].length > tokens) {
+      batches.push(current);
+      current = [];
+    }
+    current.push(index);
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}
+
+/** [1, 1, length, length]: 0 where a token may look, MASKED above the diagonal. */
+export function causalMask(device: Device, length: number): Tensor {
+  const mask = new Float32Array(length * length);
+  for (let i = 0; i < length; i += 1) mask.fill(MASKED, i * length + i + 1, (i + 1) * length);
+  return device.upload(mask, [1, 1, length, length], 'causal mask');
+}
+
+/** [batch, 1, 1, past]: 0 on each row's first `lengths[row]` cached tokens, MASKED on the padding after them. */
+export function pastMask(device: Device, lengths: readonly number[], past: number): Tensor {
+  const mask = new Float32Array(lengths.length * past);
+  lengths.forEach((length, row) => mask.fill(MASKED, row * past + length, (row + 1) * past));
+  return device.upload(mask, [lengths.length, 1, 1, past], 'past mask');
+}
+
+/**
+ * Token embeddings [batch, sequence, D]. `offsets` are the positions of the rows' first tokens (0 when absent).
+ */
+export async function embedRows(
+  model: LanguageModel,
+  weights: WeightSet,
+  { rows, length }: TokenBatch,
+  offsets?: readonly number[],
+): Promise<Tensor> {
+  const device = model.runtime.device;
+  const ids = new Int32Array(rows.length * length);
+  const positions = new Int32Array(rows.length * length);
+  const lastPosition = model.config.contextLength - 1;
+  rows.forEach((row, r) => {
+    ids.set(row, r * length);
+    for (let t = 0; t < length; t += 1) positions[r * length + t] = Math.min((offsets?.[r] ?? 0) + t, lastPosition);
+  });
+  return scoped(async (scope) => {
+    const tokenIds = scope.track(device.upload(ids, [rows.length, length], 'token ids'));
+    const positionIds = scope.track(device.upload(positions, [rows.length, length], 'position ids'));
+    return model.embed(weights, tokenIds, positionIds);
+  });
+}
+
+export interface ForwardOptions {
+  /** Last layer to run; all of them when absent. */
+  through?: number;
+  /** Outputs to hand to `onTap` at a layer, besides the hidden state. */
+  taps?: (layer: number) => readonly BlockOutput[];
+  /** Called in layer order; the tensors belong to the scope and are freed when the callback has resolved. */
+  onTap?: (layer: number, outputs: Partial<Record<BlockOutput, Tensor>>) => Promise<void>;
+  signal?: AbortSignal;
+}
+
+/** Runs whole rows from the first token; returns the last layer's hidden states [batch, sequence, D], the caller's. */
+export async function forwardRows(
+  model: LanguageModel,
+  weights: WeightSet,
+  batch: TokenBatch,
+  { through = model.config.layerCount - 1, taps, onTap, signal }: ForwardOptions = {},
+): Promise<Tensor> {
+  return scoped(async (scope) => {
+    const mask = scope.track(causalMask(model.runtime.device, batch.length));
+    let hidden = scope.track(await embedRows(model, weights, batch));
+    for (let layer = 0; layer <= through; layer += 1) {
+      throwIfCancelled(signal);
+      const wanted = taps?.(layer) ?? [];
+      const names = [...new Set<BlockOutput>([BLOCK_OUTPUTS.hidden, ...wanted])];
+      const outputs = await model.block(weights, layer, { hidden, causalMask: mask }, names);
+      trackAll(scope, outputs);
+      if (wanted.length > 0) await onTap?.(layer, outputs);
+      scope.drop(hidden);
+      hidden = outputs[BLOCK_OUTPUTS.hidden];
+      for (const name of wanted) if (name !== BLOCK_OUTPUTS.hidden) scope.drop(outputs[name]);
+    }
+    return scope.release(hidden);
+  });
+}
+
+/** The hidden states of one token of each row: [batch, sequence, D] and a position per row → [batch, D]. */
+export async function gatherTokens(
+  model: LanguageModel,
+  hidden: Tensor,
+  positions: readonly number[],
+  rows?: readonly number[],
+): Promise<Tensor> {
+  const [batch, length, width] = hidden.dims;
+  const indices = Int32Array.from(positions, (position, i) => (rows?.[i] ?? i) * length + position);
+  return scoped(async (scope) => {
+    const index = scope.track(model.runtime.device.upload(indices, [indices.length]));
+    return model.linalg.gatherRows(hidden.reshaped([batch * length, width]), index);
+  });
+}
+
+/** Next-token logits [V] after the last token of every row, in the order given. */
+export async function nextTokenLogits(
+  model: LanguageModel,
+  weights: WeightSet,
+  rows: readonly (readonly number[])[],
+  signal?: AbortSignal,
+): Promise<Float32Array[]> {
+  const results = new Array<Float32Array>(rows.length);
+  const width = model.config.vocabularySize;
+  for (const indices of batchesByLength(rows)) {
+    throwIfCancelled(signal);
+    await scoped(async (scope) => {
+      const batch = batchOf(indices.map((index) => rows[index]));
+      const hidden = scope.track(await forwardRows(model, weights, batch, { signal }));
+      const last = scope.track(
+        await gatherTokens(
+          model,
+          hidden,
+          batch.rows.map((row) => row.length - 1),
+        ),
+      );
+      const logits = await readFloats(model.runtime.device, scope.track(await model.logits(weights, last)));
+      indices.forEach((index, i) => {
+        results[index] = logits.slice(i * width, (i + 1) * width);
+      });
+    });
+  }
+  return results;
+}
+
+/**
+ * Continues every row by the token `choose` picks from its next-token logits, until it returns null, `count` tokens are
+ * added or the context is full. Rows are recomputed at each step: continuations here are a dozen tokens long.
+ * @returns the added tokens, per row
+ */
+export async function continueRows(
+  model: LanguageModel,
+  weights: WeightSet,
+  rows: readonly (readonly number[])[],
+  count: number | readonly number[],
+  choose: (logits: Float32Array, row: number) => number | null,
+  signal?: AbortSignal,
+): Promise<number[][]> {
+  const added = rows.map((): number[] => []);
+  const wanted = rows.map((_, r) => (typeof count === 'number' ? count : count[r]));
+  const finished = new Set<number>();
+  for (;;) {
+    const active = rows
+      .map((_, r) => r)
+      .filter(
+        (r) =>
+          !finished.has(r) &&
+          added[r].length < wanted[r] &&
+          rows[r].length + added[r].length < model.config.contextLength,
+      );
+    if (active.length === 0) return added;
+    const logits = await nextTokenLogits(
+      model,
+      weights,
+      active.map((r) => [...rows[r], ...added[r]]),
+      signal,
+    );
+    active.forEach((r, i) => {
+      const token = choose(logits[i], r);
+      if (token === null) finished.add(r);
+      else added[r].push(token);
+    });
+  }
+}
+
+function trackAll(scope: TensorScope, tensors: Record<string, Tensor>): void {
+  for (const tensor of Object.values(tensors)) scope.track(tensor);
+}

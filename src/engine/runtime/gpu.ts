@@ -1,0 +1,37 @@
+/** A GPUDevice with everything its adapter really offers: large buffers for weights, large workgroups for kernels. */
+import { DeviceError } from '../errors.ts';
+
+/** Limits the engine makes use of, and why. */
+const WANTED_LIMITS = [
+  'maxBufferSize', // embeddings and covariances of large models
+  'maxStorageBufferBindingSize', // the same, bound to a kernel
+  'maxStorageBuffersPerShaderStage', // fused graphs of onnxruntime
+  'maxComputeWorkgroupStorageSize', // larger matmul and Cholesky tiles
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+/** Optional features that onnxruntime and our kernels use where they exist. */
+const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+
+/** @throws DeviceError when the adapter gives no device */
+export async function requestGpu(adapter: GPUAdapter): Promise<GPUDevice> {
+  const requiredLimits = Object.fromEntries(
+    WANTED_LIMITS.flatMap((name) => {
+      const limit = adapter.limits[name] as number | undefined;
+      return limit === undefined ? [] : [[name, limit]];
+    }),
+  );
+  const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[];
+  try {
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures, label: 'memit' });
+  } catch (cause) {
+    throw new DeviceError('The graphics adapter gives no device.', {
+      cause,
+      next: 'Close other pages that use the GPU, or open this page with ?backend=wasm.',
+    });
+  }
+}

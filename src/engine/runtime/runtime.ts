@@ -1,0 +1,119 @@
+/**
+ * onnxruntime-web behind the engine's own tensors: sessions made from graph bytes, run with tensors of one device.
+ * The ort module is injected, because the browser, Node's WASM build and the WebGPU build are different entry points.
+ */
+import type * as Ort from 'onnxruntime-common';
+import { DeviceError } from '../errors.ts';
+import type { Device } from './device.ts';
+import { GpuDevice } from './device.ts';
+import { Tensor } from './tensor.ts';
+
+/** The part of onnxruntime-web the engine uses. */
+export type OrtModule = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env'>;
+
+export class Runtime {
+  readonly device: Device;
+  readonly #ort: OrtModule;
+
+  constructor(ort: OrtModule, device: Device) {
+    this.#ort = ort;
+    this.device = device;
+  }
+
+  /** Which execution provider runs the graphs. */
+  get provider(): 'webgpu' | 'wasm' {
+    return this.device.kind === 'gpu' ? 'webgpu' : 'wasm';
+  }
+
+  /**
+   * Compiles a graph. On WebGPU every node must run there: a fallback to the CPU is an error, not a silent slowdown.
+   * @throws DeviceError with onnxruntime's message.
+   */
+  async createSession(model: Uint8Array, label: string): Promise<GraphSession> {
+    const onGpu = this.provider === 'webgpu';
+    try {
+      const session = await this.#ort.InferenceSession.create(model, {
+        executionProviders: [this.provider],
+        graphOptimizationLevel: 'all',
+        // Shapes change from run to run; a memory pattern would be made anew for each of them.
+        enableMemPattern: false,
+        logSeverityLevel: 3,
+        ...(onGpu && {
+          preferredOutputLocation: 'gpu-buffer' as const,
+          extra: { session: { disable_cpu_ep_fallback: '1' } },
+        }),
+      });
+      return new GraphSession(this.#ort, this.device, session, label);
+    } catch (cause) {
+      throw new DeviceError(`The graph “${label}” could not be prepared for ${this.provider}: ${messageOf(cause)}`, {
+        cause,
+        next: 'Try the other backend (?backend=wasm or ?backend=webgpu).',
+      });
+    }
+  }
+}
+
+export class GraphSession {
+  readonly label: string;
+  readonly #ort: OrtModule;
+  readonly #device: Device;
+  readonly #session: Ort.InferenceSession;
+
+  constructor(ort: OrtModule, device: Device, session: Ort.InferenceSession, label: string) {
+    this.#ort = ort;
+    this.#device = device;
+    this.#session = session;
+    this.label = label;
+  }
+
+  /**
+   * Runs the graph for the named outputs only. Inputs stay the caller's; outputs are new tensors the caller disposes.
+   * @throws DeviceError with onnxruntime's message and the label of the graph.
+   */
+  async run<Name extends string>(
+    inputs: Readonly<Record<string, Tensor>>,
+    outputs: readonly Name[],
+  ): Promise<Record<Name, Tensor>> {
+    const feeds: Record<string, Ort.Tensor> = {};
+    for (const [name, tensor] of Object.entries(inputs)) feeds[name] = this.#toOrt(tensor);
+    let results: Ort.InferenceSession.ReturnType;
+    try {
+      results = await this.#session.run(feeds, outputs as readonly string[]);
+    } catch (cause) {
+      throw new DeviceError(`The graph “${this.label}” failed: ${messageOf(cause)}`, { cause });
+    }
+    return Object.fromEntries(outputs.map((name) => [name, this.#fromOrt(results[name] as Ort.Tensor)])) as Record<
+      Name,
+      Tensor
+    >;
+  }
+
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+
+  #toOrt(tensor: Tensor): Ort.Tensor {
+    if (tensor.location === 'gpu') {
+      // The WebGPU types of onnxruntime-common and of @webgpu/types name the same buffer.
+      return this.#ort.Tensor.fromGpuBuffer(tensor.buffer as never, { dataType: tensor.type, dims: tensor.dims });
+    }
+    return tensor.type === 'float32'
+      ? new this.#ort.Tensor('float32', tensor.data as Float32Array, tensor.dims)
+      : new this.#ort.Tensor('int32', tensor.data as Int32Array, tensor.dims);
+  }
+
+  #fromOrt(tensor: Ort.Tensor): Tensor {
+    if (tensor.location === 'gpu-buffer') {
+      const device = this.#device as GpuDevice;
+      const buffer = tensor.gpuBuffer as unknown as GPUBuffer;
+      return device.adopt(tensor.dims, tensor.type as 'float32' | 'int32', buffer, () => {
+        tensor.dispose();
+      });
+    }
+    return Tensor.fromData(tensor.data as Float32Array | Int32Array, tensor.dims);
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,239 @@
+/**
+ * Reads safetensors files by ranges and trusts nothing in their header: every length, offset, shape and dtype is checked
+ * against the file before a tensor is read. Format: an 8-byte little-endian header length, a JSON header, the data.
+ */
+import { z } from 'zod';
+import { SafetensorsError, throwIfCancelled } from '../errors.ts';
+import type { ByteSource } from './byte-source.ts';
+import { decodeFloats, DTYPE_BYTES, isDtype, isFloatDtype, type Dtype } from './dtype.ts';
+
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Byte range in the file (not in the data area). */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface SafetensorsFile {
+  readonly source: ByteSource;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In the order of their data. */
+  readonly tensors: readonly TensorEntry[];
+  /** Offset of the data area in the file: 8 + header length. */
+  readonly dataStart: number;
+}
+
+/** The limit of the format's own library. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/** Bytes read at a time; a multiple of every element size. */
+const CHUNK_BYTES = 16 * 1024 * 1024;
+
+const AGAIN = { next: 'The file is damaged or incomplete; download it again.' };
+
+const entrySchema = z.object({
+  dtype: z.string(),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
+
+/**
+ * Reads and checks the header.
+ * @throws SafetensorsError naming the tensor at fault; DownloadError when the source cannot be read; CancelledError.
+ */
+export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<SafetensorsFile> {
+  if (source.size < 8) {
+    throw new SafetensorsError(
+      `“${source.name}” has ${source.size} bytes; a safetensors file has at least 8.`,
+      null,
+      AGAIN,
+    );
+  }
+  const prefix = await source.read(0, 8, signal);
+  const headerBytes = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
+  if (headerBytes > BigInt(MAX_HEADER_BYTES)) {
+    throw new SafetensorsError(
+      `“${source.name}” is not a safetensors file: its header would have ${headerBytes} bytes.`,
+    );
+  }
+  const dataStart = 8 + Number(headerBytes);
+  if (dataStart > source.size) {
+    throw new SafetensorsError(
+      `“${source.name}” ends inside its header: ${source.size} bytes, and the header alone needs ${dataStart}.`,
+      null,
+      AGAIN,
+    );
+  }
+  const header = parseHeader(source.name, await source.read(8, dataStart, signal));
+  const tensors = header.entries.map(([name, value]) => checkEntry(name, value, dataStart, source.size));
+  // Stable: empty tensors keep the header's order among themselves.
+  tensors.sort((a, b) => a.start - b.start || a.end - b.end);
+  assertContiguous(tensors, dataStart, source.size);
+  return { source, metadata: header.metadata, tensors, dataStart };
+}
+
+/** The header's tensors in its own order, not yet checked, and its metadata. */
+function parseHeader(
+  fileName: string,
+  bytes: Uint8Array,
+): { entries: [string, unknown][]; metadata: Record<string, string> } {
+  if (bytes[0] !== 0x7b) {
+    throw new SafetensorsError(`“${fileName}” is not a safetensors file: its header does not begin with “{”.`);
+  }
+  let text: string;
+  let json: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SafetensorsError(`The header of “${fileName}” is not UTF-8 text.`, null, { ...AGAIN, cause });
+  }
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new SafetensorsError(`The header of “${fileName}” is not valid JSON.`, null, { ...AGAIN, cause });
+  }
+  const fields = new Map(Object.entries(json as object));
+  const entries: [string, unknown][] = [];
+  for (const name of topLevelKeys(text)) {
+    if (name !== '__metadata__') entries.push([name, fields.get(name)]);
+  }
+  return { entries, metadata: checkMetadata(fileName, fields.get('__metadata__')) };
+}
+
+/**
+ * The keys of the outermost object of valid JSON, in the text's order (`JSON.parse` moves keys such as "0" to the front).
+ * @throws SafetensorsError when any object has a key twice, of which `JSON.parse` would silently drop the first.
+ */
+function topLevelKeys(json: string): string[] {
+  const outermost = new Set<string>();
+  const open: Set<string>[] = [];
+  let entry = '';
+  for (const match of json.matchAll(/"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}]/g)) {
+    if (match[0] === '{') open.push(open.length === 0 ? outermost : new Set());
+    else if (match[0] === '}') open.pop();
+    else if (match[2] !== undefined) {
+      const key = match[1].includes('\\') ? (JSON.parse(`"${match[1]}"`) as string) : match[1];
+      const keys = open[open.length - 1];
+      if (keys === outermost) entry = key;
+      if (keys.has(key)) {
+        const where = keys === outermost ? 'The header' : `The header's entry “${entry}”`;
+        throw new SafetensorsError(`${where} names “${key}” twice.`, entry);
+      }
+      keys.add(key);
+    }
+  }
+  return [...outermost];
+}
+
+function checkMetadata(fileName: string, value: unknown): Record<string, string> {
+  if (value === undefined) return {};
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const pairs = isObject ? Object.entries(value) : [];
+  if (!isObject || !pairs.every((pair): pair is [string, string] => typeof pair[1] === 'string')) {
+    throw new SafetensorsError(`The metadata of “${fileName}” is not a list of texts.`);
+  }
+  return Object.fromEntries(pairs as [string, string][]);
+}
+
+function checkEntry(name: string, value: unknown, dataStart: number, fileSize: number): TensorEntry {
+  const fail = (what: string): never => {
+    throw new SafetensorsError(`Tensor “${name}”: ${what}`, name, AGAIN);
+  };
+  const parsed = entrySchema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return fail(`${issue.path.join('.') || 'its entry'} is not usable (${issue.message}).`);
+  }
+  const { dtype, shape, data_offsets: offsets } = parsed.data;
+  if (!isDtype(dtype)) return fail(`the number format “${dtype}” is not known.`);
+  const [start, end] = offsets;
+  if (start > end) return fail(`its data ends (${end}) before it starts (${start}).`);
+  if (end > fileSize - dataStart) {
+    return fail(`its data ends at ${end}, and the file has only ${fileSize - dataStart} bytes of data.`);
+  }
+  const bytes = byteSize(dtype, shape);
+  if (bytes !== end - start) {
+    const needs = bytes === null ? 'more bytes than can be counted' : `${bytes} bytes`;
+    return fail(`[${shape.join(', ')}] of ${dtype} needs ${needs}, and the file gives it ${end - start}.`);
+  }
+  return { name, dtype, shape, start: dataStart + start, end: dataStart + end };
+}
+
+/** Bytes of a tensor, or null when that is not a safe integer. */
+function byteSize(dtype: Dtype, shape: readonly number[]): number | null {
+  let bytes: number = DTYPE_BYTES[dtype];
+  for (const dim of shape) {
+    bytes *= dim;
+    if (!Number.isSafeInteger(bytes)) return null;
+  }
+  return bytes;
+}
+
+/** The tensors, sorted by start, must cover the data area exactly: what is outside them could hide anything. */
+function assertContiguous(tensors: readonly TensorEntry[], dataStart: number, fileSize: number): void {
+  let position = dataStart;
+  let before = '';
+  for (const { name, start, end } of tensors) {
+    if (start < position) throw new SafetensorsError(`Tensor “${name}” overlaps “${before}”.`, name, AGAIN);
+    if (start > position) {
+      const where = before === '' ? 'before it' : `between it and “${before}”`;
+      throw new SafetensorsError(
+        `Tensor “${name}”: ${start - position} bytes ${where} belong to no tensor.`,
+        name,
+        AGAIN,
+      );
+    }
+    position = end;
+    before = name;
+  }
+  if (position < fileSize) {
+    throw new SafetensorsError(`The last ${fileSize - position} bytes of the file belong to no tensor.`, null, AGAIN);
+  }
+}
+
+/** The entry called `name`. @throws SafetensorsError when the file has none. */
+export function tensorEntry(file: SafetensorsFile, name: string): TensorEntry {
+  const entry = file.tensors.find((tensor) => tensor.name === name);
+  if (!entry) throw new SafetensorsError(`“${file.source.name}” has no tensor called “${name}”.`, name);
+  return entry;
+}
+
+/** The tensor's bytes as they are in the file, in chunks of whole elements. */
+export async function* tensorBytes(
+  file: SafetensorsFile,
+  entry: TensorEntry,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for (let start = entry.start; start < entry.end; start += CHUNK_BYTES) {
+    throwIfCancelled(signal);
+    yield await file.source.read(start, Math.min(start + CHUNK_BYTES, entry.end), signal);
+  }
+}
+
+/**
+ * The tensor's values as float32, row-major; read in chunks, so that the peak is the result and one chunk.
+ * @throws SafetensorsError when there is no such tensor or its dtype is not F32, F16 or BF16; CancelledError.
+ */
+export async function readFloats(file: SafetensorsFile, name: string, signal?: AbortSignal): Promise<Float32Array> {
+  const entry = tensorEntry(file, name);
+  const { dtype } = entry;
+  if (!isFloatDtype(dtype)) {
+    throw new SafetensorsError(
+      `Tensor “${name}” is stored as ${dtype}; weights are read from F32, F16 and BF16.`,
+      name,
+      {
+        next: 'Use a version of the model in one of these formats.',
+      },
+    );
+  }
+  const bytesEach = DTYPE_BYTES[dtype];
+  const values = new Float32Array((entry.end - entry.start) / bytesEach);
+  let offset = 0;
+  for await (const chunk of tensorBytes(file, entry, signal)) {
+    decodeFloats(chunk, dtype, values, offset);
+    offset += chunk.byteLength / bytesEach;
+  }
+  return values;
+}

@@ -1,0 +1,408 @@
+/**
+ * One open model and everything done with it: its tokenizer and facts, the patch stack, statistics, context templates.
+ * The worker and the command line drive this; it owns what it puts on the device.
+ */
+import { z } from 'zod';
+import { EngineError, ModelError, RequestError } from './errors.ts';
+import { generateContexts, validateContexts } from './editing/contexts.ts';
+import { checkpoint, type Job } from './editing/job.ts';
+import { runMemit } from './editing/memit.ts';
+import type { Patch } from './editing/patch.ts';
+import { applyPatches, PatchStack, type StackEntry } from './editing/patch-stack.ts';
+import type { LayerOutcome, RunReport, StepLosses } from './editing/report.ts';
+import { defaultSettings, memitSettingsSchema, validateSettings, type MemitSettings } from './editing/settings.ts';
+import { compareEdits, comparePrompt, type Comparison, type FreeComparison } from './evaluation/compare.ts';
+import { topNextTokens } from './evaluation/score.ts';
+import type { RankedToken } from './editing/sampling.ts';
+import { exportFileName } from './exporting/file-name.ts';
+import { exportModel } from './exporting/model-export.ts';
+import { hashModel } from './exporting/model-hash.ts';
+import { assertPatchFits } from './exporting/patch-file.ts';
+import { familyOf, LanguageModel } from './families/language-model.ts';
+import type { EditedWeights, WeightSet } from './families/weight-set.ts';
+import type { LinearAlgebra } from './linalg/linear-algebra.ts';
+import { readFloats } from './runtime/device.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import { Covariances, type StatisticsStore } from './stats/covariances.ts';
+import { readStatistics } from './stats/statistics-file.ts';
+import { FactBook } from './tokens/facts.ts';
+import type { EditRequest } from './tokens/request.ts';
+import { ModelTokenizer } from './tokens/tokenizer.ts';
+import type { ModelFiles } from './weights/model-files.ts';
+import { readSafetensors, type SafetensorsFile } from './weights/safetensors.ts';
+import type { FileParts } from './weights/safetensors-writer.ts';
+
+/** What runs the model: the graphs' runtime, the kernels, and a name for both. */
+export interface Backend {
+  readonly runtime: Runtime;
+  readonly linalg: LinearAlgebra;
+  /** "NVIDIA RTX 4090" or "WASM, 2 threads". */
+  readonly name: string;
+}
+
+export interface OpenProgress {
+  readonly stage: 'Downloading' | 'Preparing the model' | 'Reading statistics';
+  readonly file: string;
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface OpenOptions {
+  readonly statisticsStore?: StatisticsStore;
+  /** Leave aside the statistics that came with the model. */
+  readonly ignoreShipped?: boolean;
+  readonly onProgress?: (progress: OpenProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** memit.json beside a model: how it is best edited. */
+const editingNotesSchema = z.object({
+  preset: memitSettingsSchema.optional(),
+  presetNote: z.string().optional(),
+  statistics: z.object({ file: z.string().optional(), text: z.string().optional() }).optional(),
+  examples: z.array(z.object({ subject: z.string(), relationId: z.string(), object: z.string() })).default([]),
+});
+
+export type EditingNotes = z.infer<typeof editingNotesSchema>;
+
+export type RunPhase = 'contexts' | 'statistics' | 'targets' | 'spread';
+
+export interface RunProgress {
+  onPhase?: (phase: RunPhase, done: number, total: number, detail: string) => void;
+  onLosses?: (losses: readonly StepLosses[]) => void;
+  onLayer?: (outcome: LayerOutcome) => void;
+}
+
+export class Workbench {
+  readonly name: string;
+  readonly hash: string;
+  readonly model: LanguageModel;
+  readonly tokenizer: ModelTokenizer;
+  readonly facts: FactBook | null;
+  readonly file: SafetensorsFile;
+  readonly backend: Backend;
+  readonly notes: EditingNotes;
+  readonly covariances: Covariances;
+  #stack = new PatchStack();
+  /** Weights of the enabled patches, and which patches those were. */
+  #current: { key: string; weights: EditedWeights } | null = null;
+  readonly #contexts = new Map<number, readonly string[]>();
+
+  private constructor(parts: {
+    name: string;
+    hash: string;
+    model: LanguageModel;
+    tokenizer: ModelTokenizer;
+    facts: FactBook | null;
+    file: SafetensorsFile;
+    backend: Backend;
+    notes: EditingNotes;
+    covariances: Covariances;
+  }) {
+    this.name = parts.name;
+    this.hash = parts.hash;
+    this.model = parts.model;
+    this.tokenizer = parts.tokenizer;
+    this.facts = parts.facts;
+    this.file = parts.file;
+    this.backend = parts.backend;
+    this.notes = parts.notes;
+    this.covariances = parts.covariances;
+  }
+
+  /**
+   * Opens a model folder: config.json, tokenizer.json, model.safetensors; and where they are there tokenizer_config.json,
+   * facts.json (what the model knows), memit.json (preset, statistics, examples).
+   * @throws ModelError, SafetensorsError, DownloadError, CancelledError
+   */
+  static async open(files: ModelFiles, backend: Backend, options: OpenOptions = {}): Promise<Workbench> {
+    const { onProgress, signal } = options;
+    const configText = await files.readText('config.json', signal);
+    const config = parseJson(configText, 'config.json');
+    const tokenizer = ModelTokenizer.create(
+      await files.readText('tokenizer.json', signal),
+      (await files.optionalText('tokenizer_config.json', signal)) ?? '{}',
+    );
+    const factsText = await files.optionalText('facts.json', signal);
+    const notes = parseNotes(await files.optionalText('memit.json', signal));
+    const source = await files.open(
+      'model.safetensors',
+      ({ file, loaded, total }) => onProgress?.({ stage: 'Downloading', file, loadedBytes: loaded, totalBytes: total }),
+      signal,
+    );
+    const file = await readSafetensors(source, signal);
+    const family = familyOf(config, new Set(file.tensors.map(({ name }) => name)));
+    const hash = await hashModel(file, configText, signal);
+    const model = await LanguageModel.load(
+      family,
+      file,
+      backend.runtime,
+      backend.linalg,
+      (done, total) => {
+        const loadedBytes = Math.round((source.size * done) / total);
+        onProgress?.({ stage: 'Preparing the model', file: source.name, loadedBytes, totalBytes: source.size });
+      },
+      signal,
+    );
+    try {
+      const { innerSize } = model.config;
+      let shipped = null;
+      if (notes.statistics?.file !== undefined && !options.ignoreShipped) {
+        const bytes = await files.open(
+          notes.statistics.file,
+          ({ file: name, loaded, total }) =>
+            onProgress?.({ stage: 'Reading statistics', file: name, loadedBytes: loaded, totalBytes: total }),
+          signal,
+        );
+        shipped = await readStatistics(bytes, hash, innerSize);
+      }
+      const text = await files.optionalText(notes.statistics?.text ?? 'statistics.txt', signal);
+      const sources = { modelHash: hash, tokenizer, text, shipped, store: options.statisticsStore ?? null };
+      return new Workbench({
+        name: files.name,
+        hash,
+        model,
+        tokenizer,
+        facts: factsText === null ? null : FactBook.parse(factsText),
+        file,
+        backend,
+        notes,
+        covariances: new Covariances(model, sources),
+      });
+    } catch (error) {
+      await model.dispose();
+      throw error;
+    }
+  }
+
+  get stack(): PatchStack {
+    return this.#stack;
+  }
+
+  /** The model's preset: its own, else the published one for its size, else a cautious guess (and which of these it is). */
+  get preset(): { settings: MemitSettings; note: string } {
+    const { modelType, hiddenSize, layerCount } = this.model.config;
+    if (this.notes.preset)
+      return { settings: this.notes.preset, note: this.notes.presetNote ?? 'Chosen for this model.' };
+    const { settings, note } = defaultSettings(modelType, hiddenSize, layerCount);
+    return { settings, note };
+  }
+
+  /** Puts back a saved stack. @throws PatchError when a patch belongs to another model. */
+  restore(entries: readonly StackEntry[]): void {
+    for (const { patch } of entries) this.assertFits(patch);
+    this.#stack = new PatchStack(entries);
+  }
+
+  /** @throws PatchError */
+  assertFits(patch: Patch): void {
+    const tensors = new Map(this.file.tensors.map(({ name, shape }) => [name, shape]));
+    assertPatchFits(patch, { hash: this.hash, name: this.name, tensors });
+  }
+
+  /** Base + enabled patches; stays the workbench's, valid until the stack changes. */
+  async weights(): Promise<WeightSet> {
+    const enabled = this.#stack.enabled;
+    const key = enabled.map(({ id }) => id).join();
+    if (this.#current?.key !== key) {
+      const weights = await applyPatches(this.model, enabled);
+      this.#current?.weights.dispose();
+      this.#current = { key, weights };
+    }
+    return this.#current.weights;
+  }
+
+  /** Top next tokens of the model as it is now. */
+  async predict(prompts: readonly string[], signal?: AbortSignal): Promise<RankedToken[][]> {
+    const rows = prompts.map((prompt) => this.promptIds(prompt));
+    return topNextTokens(this.model, await this.weights(), rows, signal);
+  }
+
+  /** Token ids of a prompt as the model reads it. @throws RequestError when empty or longer than the context. */
+  promptIds(prompt: string): number[] {
+    const ids = this.tokenizer.encode(prompt, { special: true });
+    if (ids.length === 0) throw new RequestError('prompt', 'The prompt is empty.');
+    if (ids.length > this.model.config.contextLength) {
+      throw new RequestError(
+        'prompt',
+        `The prompt takes ${ids.length} tokens; the model reads ${this.model.config.contextLength}.`,
+      );
+    }
+    return ids;
+  }
+
+  /**
+   * Runs MEMIT on top of the enabled patches and returns the patch; the stack is not touched.
+   * @param contexts used instead of those the model writes with the settings' seed
+   */
+  async edit(
+    requests: readonly EditRequest[],
+    wanted: MemitSettings,
+    { job = {}, contexts, progress = {} }: { job?: Job; contexts?: readonly string[]; progress?: RunProgress } = {},
+  ): Promise<Patch> {
+    const settings = validateSettings(wanted, this.model.config.layerCount);
+    const seconds = { contexts: 0, statistics: 0, targets: 0, spread: 0 };
+    const clock = stopwatch();
+
+    progress.onPhase?.('contexts', 0, 1, '');
+    const templates = contexts ? validateContexts(contexts) : await this.contexts(settings.seed, job.signal);
+    await checkpoint(job);
+    seconds.contexts = clock();
+    progress.onPhase?.('contexts', 1, 1, `${templates.length} context templates`);
+
+    await this.covariances.prepare(settings.layers, {
+      signal: job.signal,
+      onProgress: async (done, total) => {
+        progress.onPhase?.('statistics', done, total, `${done} of ${total} tokens`);
+        await checkpoint(job);
+      },
+    });
+    seconds.statistics = clock();
+    progress.onPhase?.('statistics', 1, 1, `${this.covariances.tokens} tokens`);
+
+    const total = requests.length * settings.steps;
+    const losses: StepLosses[] = [];
+    let evaluated = 0;
+    let layers = 0;
+    const result = await runMemit(
+      {
+        model: this.model,
+        tokenizer: this.tokenizer,
+        weights: await this.weights(),
+        requests,
+        contexts: templates,
+        settings,
+        covarianceOf: this.covariances.covarianceOf,
+      },
+      job,
+      {
+        onTargets: (step, finished) => {
+          losses.push(...step);
+          evaluated = Math.max(evaluated + step.length, finished * settings.steps);
+          progress.onPhase?.('targets', Math.min(evaluated, total), total, `${finished} of ${requests.length} edits`);
+          progress.onLosses?.(step);
+        },
+        onLayer: (outcome) => {
+          layers += 1;
+          progress.onPhase?.('spread', layers, settings.layers.length, `layer ${outcome.layer}`);
+          progress.onLayer?.(outcome);
+        },
+      },
+    );
+    Object.assign(seconds, result.seconds);
+    const report: RunReport = {
+      losses,
+      layers: result.outcomes,
+      statisticsTokens: this.covariances.tokens,
+      backend: this.backend.name,
+      seconds,
+    };
+    return {
+      id: crypto.randomUUID(),
+      name: patchName(requests),
+      createdAt: new Date().toISOString(),
+      modelHash: this.hash,
+      modelName: this.name,
+      method: 'memit',
+      requests: [...requests],
+      settings,
+      contexts: [...templates],
+      layers: result.updates,
+      report,
+    };
+  }
+
+  /** Context templates of a seed: drawn from the unedited model once, then kept. */
+  async contexts(seed: number, signal?: AbortSignal): Promise<readonly string[]> {
+    const known = this.#contexts.get(seed);
+    if (known) return known;
+    const drawn = await generateContexts(this.model, this.model.weights, this.tokenizer, seed, signal);
+    this.#contexts.set(seed, drawn);
+    return drawn;
+  }
+
+  /** The patch's edits without it and with it, the other enabled patches in place both times. */
+  async compare(
+    patchId: string,
+    options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
+  ): Promise<Comparison> {
+    const { patch } = this.#stack.entry(patchId);
+    const entries = this.#stack.entries;
+    const without = entries.filter((entry) => entry.enabled && entry.patch !== patch).map((entry) => entry.patch);
+    const including = entries.filter((entry) => entry.enabled || entry.patch === patch).map((entry) => entry.patch);
+    const before = await applyPatches(this.model, without);
+    try {
+      const after = await applyPatches(this.model, including);
+      try {
+        return await compareEdits(this, patch.requests, before, after, options);
+      } finally {
+        after.dispose();
+      }
+    } finally {
+      before.dispose();
+    }
+  }
+
+  /** A free prompt: the unedited model beside the model as it is now. */
+  async compareFree(prompt: string, signal?: AbortSignal): Promise<FreeComparison> {
+    this.promptIds(prompt);
+    return comparePrompt(this, prompt, this.model.weights, await this.weights(), signal);
+  }
+
+  /** The weights of the enabled patches as a safetensors file. @throws EngineError ('export') */
+  async export(scope: 'full' | 'changed', dtype: 'source' | 'F32'): Promise<{ name: string; parts: FileParts }> {
+    const weights = (await this.weights()) as EditedWeights;
+    const changed = new Map<string, Float32Array>();
+    for (const name of weights.names) {
+      changed.set(name, await readFloats(this.model.runtime.device, weights.get(name)));
+    }
+    if (scope === 'changed' && changed.size === 0) {
+      throw new EngineError('export', 'No patch is switched on, so no tensor has changed.', {
+        next: 'Switch a patch on, or download the full model.',
+      });
+    }
+    const edits = this.#stack.entries.filter(({ enabled }) => enabled).map(({ name }) => name);
+    const name = exportFileName({ model: this.name, edits, kind: scope });
+    return { name, parts: exportModel({ file: this.file, changed, scope, dtype }) };
+  }
+
+  async dispose(): Promise<void> {
+    this.#current?.weights.dispose();
+    this.#current = null;
+    this.covariances.dispose();
+    await this.model.dispose();
+  }
+}
+
+/** "Danielle Darrieux → English and 2 more". */
+function patchName(requests: readonly EditRequest[]): string {
+  const [first] = requests;
+  const more = requests.length > 1 ? ` and ${requests.length - 1} more` : '';
+  return `${first.subject} → ${first.targetNew.trim()}${more}`;
+}
+
+/** Seconds since the last call. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ModelError(`${file} is not valid JSON.`, { cause });
+  }
+}
+
+function parseNotes(text: string | null): EditingNotes {
+  const parsed = editingNotesSchema.safeParse(text === null ? {} : parseJson(text, 'memit.json'));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new ModelError(`memit.json: ${issue.path.join('.')} ${issue.message}`);
+}

@@ -1,0 +1,252 @@
+/** The worker: owns the model and runs every command of {@link WorkerApi}, one at a time. */
+import * as Comlink from 'comlink';
+import { CancelledError, EngineError } from '../engine/errors.ts';
+import type { Job } from '../engine/editing/job.ts';
+import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
+import { exportFileName } from '../engine/exporting/file-name.ts';
+import { httpFiles, localFiles } from '../engine/weights/model-files.ts';
+import { blobSource } from '../engine/weights/byte-source.ts';
+import { toBlob } from '../engine/weights/safetensors-writer.ts';
+import { Workbench, type RunPhase } from '../engine/workbench.ts';
+import { API_VERSION, type HistoryState, type ModelSummary, type WorkerApi } from './api.ts';
+import { startBackend, type BrowserBackend } from './backend.ts';
+import { BrowserStorage } from './storage.ts';
+import {
+  addPredictions,
+  failureOf,
+  historyView,
+  inspectDraft,
+  layerView,
+  relationViews,
+  requestOf,
+  stepView,
+} from './views.ts';
+
+const DEMO_FOLDER = new URL(`${import.meta.env.BASE_URL}models/demo`, self.location.href);
+
+const storage = new BrowserStorage();
+let workbench: Workbench | null = null;
+let backend: BrowserBackend | null = null;
+let lostMessage: string | null = null;
+let running: AbortController | null = null;
+let queue: Promise<unknown> = Promise.resolve();
+
+/** Runs `body` after the commands before it, whether they succeeded or not. */
+function inTurn<T>(body: (job: Job) => Promise<T>): Promise<T> {
+  const turn = queue.then(async () => {
+    const controller = new AbortController();
+    running = controller;
+    try {
+      return await body({ signal: controller.signal, breathe });
+    } catch (error) {
+      if (controller.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError();
+      if (lostMessage !== null) throw deviceLost(lostMessage, error);
+      throw error;
+    } finally {
+      running = null;
+    }
+  });
+  queue = turn.catch(() => undefined);
+  return turn;
+}
+
+function withModel<T>(body: (bench: Workbench, job: Job) => Promise<T>): Promise<T> {
+  return inTurn((job) => {
+    if (!workbench) throw new EngineError('model', 'No model is open.', { next: 'Open the demo model or your own.' });
+    return body(workbench, job);
+  });
+}
+
+/** Changes the stack and saves it; a change that cannot be carried out leaves the stack as it was. */
+function changeHistory(change: (bench: Workbench, job: Job) => void | Promise<void>): Promise<HistoryState> {
+  return withModel(async (bench, job) => {
+    await change(bench, job);
+    await storage.saveHistory(bench.hash, bench.stack.entries);
+    return historyView(bench);
+  });
+}
+
+/** A turn of the event loop, so that a cancel message is heard between two steps. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+function deviceLost(message: string, cause: unknown): EngineError {
+  return new EngineError('device-lost', `The GPU was lost: ${message}`, {
+    cause,
+    kept: 'Your edits and finished patches are stored in this browser.',
+    next: 'Load the model again; if it keeps happening, open the page with ?backend=wasm.',
+  });
+}
+
+/** Time left from the share of the phase that is done; the first hundredth is too noisy to go by. */
+function estimator(): (phase: RunPhase, done: number, total: number) => number | null {
+  const starts = new Map<RunPhase, number>();
+  return (phase, done, total) => {
+    const now = performance.now();
+    const start = starts.get(phase) ?? now;
+    starts.set(phase, start);
+    const share = done / total;
+    if (share >= 1) return 0;
+    return share > 0.01 ? ((now - start) / 1000) * (1 / share - 1) : null;
+  };
+}
+
+function summaryOf(bench: Workbench, { report }: BrowserBackend): ModelSummary {
+  const { config } = bench.model;
+  const { settings, note } = bench.preset;
+  const floats = bench.file.tensors.filter(({ dtype }) => ['F16', 'BF16', 'F32'].includes(dtype));
+  return {
+    name: bench.name,
+    hash: bench.hash,
+    architecture: config.modelType,
+    parameters: floats.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0),
+    bytes: bench.file.source.size,
+    dtype: floats[0]?.dtype ?? '',
+    layerCount: config.layerCount,
+    hiddenSize: config.hiddenSize,
+    innerSize: config.innerSize,
+    vocabularySize: config.vocabularySize,
+    contextLength: config.contextLength,
+    backend: report,
+    relations: relationViews(bench),
+    preset: settings,
+    presetNote: note,
+    examples: bench.notes.examples.map((example, i) => ({ id: `example-${i + 1}`, prompt: '', ...example })),
+    history: historyView(bench),
+  };
+}
+
+const api: WorkerApi = {
+  version: () => Promise.resolve(API_VERSION),
+
+  load: (source, choice, onProgress) =>
+    inTurn(async ({ signal }) => {
+      onProgress({ stage: 'Starting', file: '', loadedBytes: 0, totalBytes: 0 });
+      if (!backend || lostMessage !== null) {
+        backend = await startBackend(choice);
+        lostMessage = null;
+        void backend.lost.then((message) => {
+          lostMessage = message;
+        });
+      }
+      const files =
+        source.kind === 'demo'
+          ? httpFiles(DEMO_FOLDER.href)
+          : localFiles(
+              source.name,
+              source.files.map((file) => ({ name: file.name, blob: file })),
+            );
+      const opened = await Workbench.open(files, backend, { statisticsStore: storage, onProgress, signal });
+      try {
+        opened.restore(await storage.loadHistory(opened.hash));
+      } catch (error) {
+        await opened.dispose();
+        throw error;
+      }
+      // The model that was open stays so until the new one is ready.
+      await workbench?.dispose();
+      workbench = opened;
+      return summaryOf(opened, backend);
+    }),
+
+  inspect: (drafts) =>
+    withModel(async (bench) => {
+      const rows = drafts.map((draft) => inspectDraft(bench, draft));
+      await addPredictions(bench, rows);
+      return rows;
+    }),
+
+  parseLines: (text) =>
+    withModel((bench) => {
+      if (!bench.facts)
+        return Promise.reject(new EngineError('input', 'This model comes without a list of relations.'));
+      const { drafts, faults } = bench.facts.parseTriples(text);
+      const rows = drafts.map((draft) => ({ id: crypto.randomUUID(), prompt: '', ...draft }));
+      return Promise.resolve({ drafts: rows, faults });
+    }),
+
+  run: (drafts, settings, onEvent) =>
+    changeHistory(async (bench, job) => {
+      const secondsLeft = estimator();
+      const requests = drafts.map((draft) => requestOf(bench, draft));
+      const patch = await bench.edit(requests, settings, {
+        job,
+        progress: {
+          onPhase: (phase, done, total, detail) => {
+            onEvent({ kind: 'phase', phase, done, total, detail, secondsLeft: secondsLeft(phase, done, total) });
+          },
+          onLosses: (losses) => {
+            onEvent({ kind: 'loss', losses: losses.map(stepView) });
+          },
+          onLayer: (outcome) => {
+            onEvent({ kind: 'layer', report: layerView(outcome) });
+          },
+        },
+      });
+      bench.stack.push(patch);
+    }),
+
+  cancel: () => {
+    running?.abort();
+    return Promise.resolve();
+  },
+
+  compare: (patchId, onProgress) =>
+    withModel(async (bench, { signal }) => ({ patchId, ...(await bench.compare(patchId, { signal, onProgress })) })),
+
+  tryPrompt: (prompt) => withModel((bench, { signal }) => bench.compareFree(prompt, signal)),
+
+  history: () => withModel((bench) => Promise.resolve(historyView(bench))),
+
+  setEnabled: (patchId, enabled) =>
+    changeHistory((bench) => {
+      bench.stack.setEnabled(patchId, enabled);
+    }),
+
+  rename: (patchId, name) =>
+    changeHistory((bench) => {
+      bench.stack.rename(patchId, name);
+    }),
+
+  remove: (patchId) =>
+    changeHistory((bench) => {
+      bench.stack.remove(patchId);
+    }),
+
+  undo: () =>
+    changeHistory((bench) => {
+      bench.stack.undo();
+    }),
+
+  exportModel: ({ scope, dtype }) =>
+    withModel(async (bench, { signal }) => {
+      const { name, parts } = await bench.export(scope, dtype);
+      return { name, blob: await toBlob(parts, signal) };
+    }),
+
+  exportPatch: (patchId) =>
+    withModel(async (bench) => {
+      const { patch, name } = bench.stack.entry(patchId);
+      const bytes = await writePatchFile({ ...patch, name });
+      const file = exportFileName({ model: bench.name, edits: [name], kind: 'patch' });
+      return { name: file, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) };
+    }),
+
+  importPatch: (file) =>
+    changeHistory(async (bench) => {
+      const patch = await readPatchFile(blobSource(file.name, file));
+      bench.assertFits(patch);
+      bench.stack.push(patch);
+    }),
+};
+
+// Comlink would send an Error's message and stack only; the page wants to know what was kept and what to do next.
+const thrown = Comlink.transferHandlers.get('throw') as Comlink.TransferHandler<{ value: unknown }, unknown>;
+Comlink.transferHandlers.set('throw', {
+  canHandle: (value): value is { value: unknown } => thrown.canHandle(value),
+  serialize: ({ value }) => [{ isError: false, value: failureOf(value) }, []],
+  deserialize: (value) => thrown.deserialize(value),
+});
+
+Comlink.expose(api);
