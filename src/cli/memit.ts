@@ -54,7 +54,7 @@ interface EditOptions {
 }
 
 async function edit(options: EditOptions): Promise<void> {
-  const requests = parseRequests(await readJson(options.requests));
+  const requests = parseRequests(await readText(options.requests));
   const contexts =
     options.contexts === undefined
       ? undefined

@@ -356,11 +356,6 @@ export class Workbench {
     for (const name of weights.names) {
       changed.set(name, await readFloats(this.model.runtime.device, weights.get(name)));
     }
-    if (scope === 'changed' && changed.size === 0) {
-      throw new EngineError('export', 'No patch is switched on, so no tensor has changed.', {
-        next: 'Switch a patch on, or download the full model.',
-      });
-    }
     const edits = this.#stack.entries.filter(({ enabled }) => enabled).map(({ name }) => name);
     const name = exportFileName({ model: this.name, edits, kind: scope });
     return { name, parts: exportModel({ file: this.file, changed, scope, dtype }) };

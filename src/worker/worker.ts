@@ -135,7 +135,7 @@ const api: WorkerApi = {
           ? httpFiles(DEMO_FOLDER.href)
           : localFiles(
               source.name,
-              source.files.map((file) => ({ name: file.name, blob: file })),
+              source.files.map((file) => ({ name: file.webkitRelativePath || file.name, blob: file })),
             );
       const opened = await Workbench.open(files, backend, { statisticsStore: storage, onProgress, signal });
       try {
@@ -162,7 +162,7 @@ const api: WorkerApi = {
       if (!bench.facts)
         return Promise.reject(new EngineError('input', 'This model comes without a list of relations.'));
       const { drafts, faults } = bench.facts.parseTriples(text);
-      const rows = drafts.map((draft) => ({ id: crypto.randomUUID(), prompt: '', ...draft }));
+      const rows = drafts.map((draft) => ({ id: crypto.randomUUID(), ...draft }));
       return Promise.resolve({ drafts: rows, faults });
     }),
 

@@ -18,7 +18,7 @@ const CHUNKS_IN_FLIGHT = 4;
  */
 export async function hashModel(file: SafetensorsFile, config: string, signal?: AbortSignal): Promise<string> {
   // Absent outside secure contexts, whatever the type says.
-  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
+  const subtle = crypto.subtle as SubtleCrypto | undefined;
   if (!subtle) {
     throw new EngineError('device', 'The browser gives this page no cryptography, which identifies the model.', {
       next: 'Open the page over HTTPS or from localhost.',

@@ -75,7 +75,7 @@ export function decodeFloats(bytes: Uint8Array, dtype: FloatDtype, target: Float
 /** The values in `dtype`, rounded to nearest, ties to even; what is too large becomes infinite (see {@link firstNotFinite}). */
 export function encodeFloats(values: Float32Array, dtype: FloatDtype): Uint8Array<ArrayBuffer> {
   if (dtype === 'F32') {
-    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice() as Uint8Array<ArrayBuffer>;
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
   }
   const bits = asBits(values);
   const halves = new Uint16Array(values.length);

@@ -111,10 +111,11 @@ function topLevelKeys(json: string): string[] {
   const open: Set<string>[] = [];
   let entry = '';
   for (const match of json.matchAll(/"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}]/g)) {
-    if (match[0] === '{') open.push(open.length === 0 ? outermost : new Set());
-    else if (match[0] === '}') open.pop();
-    else if (match[2] !== undefined) {
-      const key = match[1].includes('\\') ? (JSON.parse(`"${match[1]}"`) as string) : match[1];
+    const [token, text, colon] = Array.from<string | undefined>(match);
+    if (token === '{') open.push(open.length === 0 ? outermost : new Set());
+    else if (token === '}') open.pop();
+    else if (text !== undefined && colon !== undefined) {
+      const key = text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
       const keys = open[open.length - 1];
       if (keys === outermost) entry = key;
       if (keys.has(key)) {
@@ -129,12 +130,15 @@ function topLevelKeys(json: string): string[] {
 
 function checkMetadata(fileName: string, value: unknown): Record<string, string> {
   if (value === undefined) return {};
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  const pairs = isObject ? Object.entries(value) : [];
-  if (!isObject || !pairs.every((pair): pair is [string, string] => typeof pair[1] === 'string')) {
-    throw new SafetensorsError(`The metadata of “${fileName}” is not a list of texts.`);
+  const pairs: [string, string][] = [];
+  // By hand, not by a record schema: a key may be anything, "__proto__" too.
+  const refused = new SafetensorsError(`The metadata of “${fileName}” is not an object of texts.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused;
+  for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
+    if (typeof text !== 'string') throw refused;
+    pairs.push([key, text]);
   }
-  return Object.fromEntries(pairs as [string, string][]);
+  return Object.fromEntries(pairs);
 }
 
 function checkEntry(name: string, value: unknown, dataStart: number, fileSize: number): TensorEntry {

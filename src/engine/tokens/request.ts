@@ -1,0 +1,123 @@
+/** An edit request (algorithm, section 1): the fact to write, its file form, and every reason to refuse it. */
+import * as z from 'zod';
+import { RequestError } from '../errors.ts';
+import { locateSubject } from './lookup.ts';
+import { fillPrompt, PLACEHOLDER, placeholderCount } from './template.ts';
+import type { ModelTokenizer } from './tokenizer.ts';
+
+export { fillPrompt } from './template.ts';
+
+export interface EditRequest {
+  /** Name of the record in the file it came from. */
+  readonly caseId?: number | string;
+  /** Holds exactly one {} for the subject, e.g. "{} plays the sport of". */
+  readonly prompt: string;
+  readonly subject: string;
+  /** The object to write. */
+  readonly targetNew: string;
+  /** The object the model is thought to hold now. */
+  readonly targetTrue?: string;
+  /** Relation of the model's fact list that the prompt belongs to. */
+  readonly relationId?: string;
+}
+
+const targetSchema = z.looseObject({ str: z.string() });
+const recordSchema = z.looseObject({
+  case_id: z.union([z.number(), z.string()]).optional(),
+  prompt: z.string(),
+  subject: z.string(),
+  target_new: targetSchema,
+  target_true: targetSchema.nullish(),
+  relation_id: z.string().nullish(),
+});
+
+/**
+ * Reads requests in the reference implementation's form:
+ * `[{"case_id", "prompt", "subject", "target_new": {"str"}, "target_true": {"str"}?, "relation_id"?}]`.
+ * The contents are checked by {@link validateRequest}.
+ * @throws RequestError naming the record and the field at fault
+ */
+export function parseRequests(json: string): EditRequest[] {
+  let records: unknown;
+  try {
+    records = JSON.parse(json);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RequestError('request', `The requests are not valid JSON: ${reason}`, { cause });
+  }
+  if (!Array.isArray(records)) throw new RequestError('request', 'The requests must be a JSON list of records.');
+  if (records.length === 0) throw new RequestError('request', 'The list of requests is empty.');
+  return records.map(parseRecord);
+}
+
+function parseRecord(record: unknown, index: number): EditRequest {
+  const parsed = recordSchema.safeParse(record);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const path = issue.path.join('.');
+    const what = path === '' ? issue.message : `${path}: ${issue.message}`;
+    throw new RequestError(fieldOf(issue.path[0]), `${recordName(record, index)}: ${what}.`);
+  }
+  const { case_id: caseId, prompt, subject, target_new, target_true, relation_id } = parsed.data;
+  return {
+    ...(caseId === undefined ? {} : { caseId }),
+    prompt,
+    subject,
+    targetNew: target_new.str,
+    ...(target_true ? { targetTrue: target_true.str.trim() } : {}),
+    ...(relation_id ? { relationId: relation_id } : {}),
+  };
+}
+
+function recordName(record: unknown, index: number): string {
+  const caseId = z.looseObject({ case_id: z.union([z.number(), z.string()]) }).safeParse(record);
+  return caseId.success ? `Record ${index + 1} (case ${caseId.data.case_id})` : `Record ${index + 1}`;
+}
+
+function fieldOf(key: PropertyKey | undefined): RequestError['field'] {
+  if (key === 'prompt' || key === 'subject') return key;
+  return key === 'target_new' || key === 'target_true' ? 'object' : 'request';
+}
+
+/** An object as it follows its prompt: with a leading space, added where it has none. */
+export function answerText(object: string): string {
+  return object.startsWith(' ') ? object : ` ${object}`;
+}
+
+/** The new object as it follows the prompt. */
+export function targetText(request: EditRequest): string {
+  return answerText(request.targetNew);
+}
+
+/**
+ * Refuses what cannot be edited.
+ * @param contextLength tokens the model reads at most
+ * @throws RequestError saying which field is at fault and why
+ */
+export function validateRequest(request: EditRequest, tokenizer: ModelTokenizer, contextLength: number): void {
+  const { prompt, subject, targetNew } = request;
+  if (subject.trim() === '') throw new RequestError('subject', 'The subject is empty.');
+  const places = placeholderCount(prompt);
+  if (places === 0) {
+    if (!prompt.includes(subject.trim())) {
+      throw new RequestError('subject', `The subject “${subject}” is not found in the prompt “${prompt}”.`, {
+        next: `Write ${PLACEHOLDER} in the prompt where the subject goes.`,
+      });
+    }
+    throw new RequestError('prompt', `The prompt has no ${PLACEHOLDER}: write it in place of “${subject.trim()}”.`);
+  }
+  if (places > 1) {
+    throw new RequestError('prompt', `The prompt has ${places} ${PLACEHOLDER}; exactly one is wanted, for the subject.`);
+  }
+  if (targetNew.trim() === '') throw new RequestError('object', 'The new object is empty.');
+  const { ids } = locateSubject(tokenizer, prompt, subject);
+  // The object's last token is only predicted, never read.
+  const length = ids.length + tokenizer.encode(targetText(request), { special: false }).length - 1;
+  if (length > contextLength) {
+    throw new RequestError(
+      'prompt',
+      `“${fillPrompt(prompt, subject)}” with its object takes ${length} tokens; the model reads ${contextLength}.`,
+      { next: 'Use a shorter prompt.' },
+    );
+  }
+}
