@@ -5,7 +5,6 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CpuLinearAlgebra } from '../engine/linalg/cpu.ts';
-import { WebGpuLinearAlgebra } from '../engine/linalg/webgpu.ts';
 import { CpuDevice, GpuDevice } from '../engine/runtime/device.ts';
 import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
 import type { Backend } from '../engine/workbench.ts';
@@ -35,6 +34,7 @@ export async function startWasm(threads = availableParallelism()): Promise<NodeB
 
 async function startWebGpu(): Promise<NodeBackend> {
   const { createDawnDevice } = await import('./dawn.ts');
+  const { WebGpuLinearAlgebra } = await import('../engine/linalg/webgpu.ts');
   const gpu = await createDawnDevice();
   // The package offers Node only its WebAssembly build; the WebGPU build is a file beside it.
   const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'));

@@ -3,7 +3,7 @@
  * The worker and the command line drive this; it owns what it puts on the device.
  */
 import { z } from 'zod';
-import { EngineError, ModelError, RequestError } from './errors.ts';
+import { ModelError, RequestError } from './errors.ts';
 import { generateContexts, validateContexts } from './editing/contexts.ts';
 import { checkpoint, type Job } from './editing/job.ts';
 import { runMemit } from './editing/memit.ts';

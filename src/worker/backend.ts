@@ -2,7 +2,6 @@
 import type { BackendChoice, BackendReport } from './api.ts';
 import { DeviceError } from '../engine/errors.ts';
 import { CpuLinearAlgebra } from '../engine/linalg/cpu.ts';
-import { WebGpuLinearAlgebra } from '../engine/linalg/webgpu.ts';
 import { CpuDevice, GpuDevice } from '../engine/runtime/device.ts';
 import { requestGpu } from '../engine/runtime/gpu.ts';
 import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
@@ -55,6 +54,7 @@ async function findGpu(): Promise<FoundGpu | string> {
 async function startWebGpu(adapter: GPUAdapter, name: string, reason: string): Promise<BrowserBackend> {
   const gpu = await requestGpu(adapter);
   const ort: OrtModule = await import('onnxruntime-web/webgpu');
+  const { WebGpuLinearAlgebra } = await import('../engine/linalg/webgpu.ts');
   ort.env.wasm.wasmPaths = wasmPaths('webgpu');
   // The graphs run on the GPU; WebAssembly only orders them.
   ort.env.wasm.numThreads = 1;

@@ -16,7 +16,7 @@ export class WorkerError extends Error {
   }
 }
 
-function isFailure(value: unknown): value is WorkerFailure {
+function isFailure(value: unknown): value is Partial<WorkerFailure> & Pick<WorkerFailure, 'code' | 'message'> {
   return typeof value === 'object' && value !== null && 'code' in value && 'message' in value;
 }
 

@@ -1,5 +1,5 @@
 /** What a model is known to know (facts.json): relations with their wordings, and the facts themselves. */
-import * as z from 'zod';
+import { z } from 'zod';
 import { ModelError } from '../errors.ts';
 import { PLACEHOLDER, placeholderCount } from './template.ts';
 
@@ -102,8 +102,7 @@ export class FactBook {
   neighbours(relationId: string, object: string, excludeSubject: string, count: number, seed = 0): Fact[] {
     const facts = this.#facts.get(this.relation(relationId)?.id ?? '')?.values() ?? [];
     const same = [...facts].filter(
-      (fact) =>
-        fact.known && folded(fact.object) === folded(object) && folded(fact.subject) !== folded(excludeSubject),
+      (fact) => fact.known && folded(fact.object) === folded(object) && folded(fact.subject) !== folded(excludeSubject),
     );
     // A hash of the subject as the order: a draw that does not change when other facts are added to the list.
     const ranked = same.map((fact) => ({ fact, rank: hash(`${seed}\n${fact.subject}`) }));
@@ -157,23 +156,13 @@ export class FactBook {
 
 /** Splits a line at the first kind of separator it has outside quotes, and takes the quotes off. */
 function splitFields(line: string): string[] {
-  // A field is quoted text ("" for a quote in it) or whatever stands up to the separator.
   const outside = line.replace(/"(?:[^"]|"")*"/g, '');
   const separator = ['\t', '|', ','].find((candidate) => outside.includes(candidate)) ?? ',';
-  const fields = [''];
-  let quoted = false;
-  for (const character of line) {
-    const last = fields.length - 1;
-    // A quote opens a quoted field only at its start, so that 12" stays as it is.
-    if (character === '"' && (quoted || fields[last].trim() === '')) quoted = !quoted;
-    if (character === separator && !quoted) fields.push('');
-    else fields[last] += character;
-  }
-  return fields.map((field) => {
-    const trimmed = field.trim();
-    const inner = /^"((?:[^"]|"")*)"$/.exec(trimmed);
-    return (inner ? inner[1].replaceAll('""', '"') : trimmed).trim();
-  });
+  // A field is quoted as a whole ("" stands for a quote in it) or runs up to the next separator.
+  const field = new RegExp(`[${separator}](?: *"((?:[^"]|"")*)" *(?=[${separator}]|$)|([^${separator}]*))`, 'g');
+  return [...(separator + line).matchAll(field)].map(([, quoted, plain]) =>
+    (quoted?.replaceAll('""', '"') ?? plain).trim(),
+  );
 }
 
 function folded(text: string): string {

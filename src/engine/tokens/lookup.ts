@@ -57,12 +57,7 @@ function locateByParts(
   return { ids, lookupIndex: end - 1, subjectRange: [prefixIds.length, end], method: 'parts' };
 }
 
-function locateBySpan(
-  tokenizer: ModelTokenizer,
-  ids: number[],
-  template: string,
-  subject: string,
-): LocatedSubject {
+function locateBySpan(tokenizer: ModelTokenizer, ids: number[], template: string, subject: string): LocatedSubject {
   const sentence = fillPrompt(template, subject);
   const first = splitTemplate(template).before.length + (subject.length - subject.trimStart().length);
   const end = first + subject.trim().length;

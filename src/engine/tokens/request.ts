@@ -1,5 +1,5 @@
 /** An edit request (algorithm, section 1): the fact to write, its file form, and every reason to refuse it. */
-import * as z from 'zod';
+import { z } from 'zod';
 import { RequestError } from '../errors.ts';
 import { locateSubject } from './lookup.ts';
 import { fillPrompt, PLACEHOLDER, placeholderCount } from './template.ts';
@@ -107,7 +107,10 @@ export function validateRequest(request: EditRequest, tokenizer: ModelTokenizer,
     throw new RequestError('prompt', `The prompt has no ${PLACEHOLDER}: write it in place of “${subject.trim()}”.`);
   }
   if (places > 1) {
-    throw new RequestError('prompt', `The prompt has ${places} ${PLACEHOLDER}; exactly one is wanted, for the subject.`);
+    throw new RequestError(
+      'prompt',
+      `The prompt has ${places} ${PLACEHOLDER}; exactly one is wanted, for the subject.`,
+    );
   }
   if (targetNew.trim() === '') throw new RequestError('object', 'The new object is empty.');
   const { ids } = locateSubject(tokenizer, prompt, subject);

@@ -18,9 +18,7 @@ export type TokenAlphabet = 'byte-level' | 'sentencepiece';
 export function tokenBytes(token: string, alphabet: TokenAlphabet): Uint8Array {
   if (alphabet === 'byte-level') {
     // A character outside the alphabet belongs to a token that was added as plain text.
-    return Uint8Array.from(
-      [...token].flatMap((character) => BYTE_OF_CHARACTER.get(character) ?? [...utf8(character)]),
-    );
+    return Uint8Array.from([...token].flatMap((character) => BYTE_OF_CHARACTER.get(character) ?? [...utf8(character)]));
   }
   const byte = BYTE_TOKEN.exec(token);
   return byte ? Uint8Array.of(parseInt(byte[1], 16)) : utf8(withPlainSpaces(token));

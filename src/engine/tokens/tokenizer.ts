@@ -1,6 +1,6 @@
 /** The model's tokenizer: text to token ids and back, and which characters of a text each token covers. */
 import { Tokenizer } from '@huggingface/tokenizers';
-import * as z from 'zod';
+import { z } from 'zod';
 import { ModelError } from '../errors.ts';
 import { characterLength, fromUtf8, tokenBytes, utf8, withPlainSpaces, type TokenAlphabet } from './token-bytes.ts';
 
@@ -124,25 +124,24 @@ export class ModelTokenizer {
 
   /** For each byte of the normalised text: the character of `text` where it starts, and where that character ends. */
   #byteBoundaries(text: string): { starts: number[]; ends: number[] } {
-    const unchanged = this.#normalize(text) === text;
+    const whole = this.#normalize(text);
     const starts: number[] = [];
     const ends: number[] = [];
-    let offset = 0;
-    let bytes = 0;
+    let start = 0;
+    let end = 0;
     for (const character of text) {
-      const end = offset + character.length;
-      // A normaliser that changes the text is asked how long each prefix becomes.
-      const reached = unchanged ? bytes + utf8(character).length : utf8(this.#normalize(text.slice(0, end))).length;
-      for (let byte = bytes; byte < reached; byte++) {
-        starts[byte] = offset;
-        ends[byte] = end;
+      end += character.length;
+      const prefix = whole === text ? text.slice(0, end) : this.#normalize(text.slice(0, end));
+      // Characters that melt together when normalised (e + ̈) count as one: their prefix is none of the whole.
+      if (!whole.startsWith(prefix)) continue;
+      const bytes = utf8(prefix).length;
+      while (starts.length < bytes) {
+        starts.push(start);
+        ends.push(end);
       }
-      // A combining mark that melts into the character before it makes that character's bytes reach further.
-      if (reached <= bytes && reached > 0) ends[reached - 1] = end;
-      bytes = Math.max(bytes, reached);
-      offset = end;
+      start = end;
     }
-    starts[bytes] = text.length;
+    starts.push(text.length);
     return { starts, ends };
   }
 }

@@ -1,0 +1,37 @@
+/** Browser tests: the built page in the machine's Chromium, on whatever adapter it has, software included. */
+import { defineConfig } from '@playwright/test';
+import { findChromium } from './scripts/chromium.mjs';
+import { CHROMIUM_FLAGS } from './tests/browser/fixtures/chromium.ts';
+
+const PORT = 5180;
+const ADDRESS = `http://localhost:${PORT}/`;
+const executablePath = findChromium();
+if (executablePath === null) throw new Error('No Chromium was found; “node scripts/chromium.mjs” installs one.');
+// The workers read this file again: they need not search again.
+process.env.CHROMIUM_PATH = executablePath;
+
+export default defineConfig({
+  testDir: 'tests/browser',
+  testMatch: '**/*.test.ts',
+  outputDir: 'test-results/browser',
+  // Whole edits are run on machines without a GPU.
+  timeout: 300_000,
+  expect: { timeout: 30_000 },
+  workers: 1,
+  forbidOnly: process.env.CI !== undefined,
+  reporter: [['list'], ['json', { outputFile: 'test-results/browser.json' }]],
+  use: {
+    baseURL: ADDRESS,
+    browserName: 'chromium',
+    acceptDownloads: true,
+    screenshot: 'only-on-failure',
+    launchOptions: { executablePath, args: [...CHROMIUM_FLAGS] },
+  },
+  webServer: {
+    command: `node scripts/start.mjs --port ${PORT}`,
+    url: ADDRESS,
+    timeout: 180_000,
+    reuseExistingServer: false,
+    gracefulShutdown: { signal: 'SIGTERM', timeout: 5_000 },
+  },
+});

@@ -1,0 +1,103 @@
+/**
+ * A static file server for the built page: the headers that WASM threads need, MIME types, byte ranges, 404 for what is
+ * not there. `isolated: false` serves as a plain file host would, without the headers.
+ */
+import { createServer } from 'node:http';
+import sirv from 'sirv';
+
+/** What makes a page cross-origin isolated, so that SharedArrayBuffer and with it WASM threads are there. */
+export const ISOLATION_HEADERS = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+};
+
+/**
+ * File types that the MIME table of the server does not know.
+ * @type {Record<string, string | undefined>}
+ */
+const EXTRA_TYPES = {
+  safetensors: 'application/octet-stream',
+  onnx: 'application/octet-stream',
+  wgsl: 'text/wgsl;charset=utf-8',
+};
+
+/**
+ * @param {string} directory
+ * @param {{ isolated?: boolean }} [options]
+ * @returns {import('node:http').RequestListener}
+ */
+function createHandler(directory, { isolated = true } = {}) {
+  const files = sirv(directory, {
+    // Look at the disk on every request: the page may be rebuilt while it is served.
+    dev: true,
+    etag: true,
+    setHeaders(response, path) {
+      const type = EXTRA_TYPES[path.slice(path.lastIndexOf('.') + 1)];
+      if (type !== undefined) response.setHeader('Content-Type', type);
+      response.setHeader('Accept-Ranges', 'bytes');
+    },
+  });
+  return (request, response) => {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    if (isolated) {
+      for (const [name, value] of Object.entries(ISOLATION_HEADERS)) response.setHeader(name, value);
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { Allow: 'GET, HEAD' }).end();
+      return;
+    }
+    files(request, response, () => {
+      response.writeHead(404, { 'Content-Type': 'text/plain;charset=utf-8' });
+      response.end(request.method === 'HEAD' ? undefined : 'Not found\n');
+    });
+  };
+}
+
+/**
+ * @param {import('node:http').Server} server
+ * @param {number} port
+ * @param {string} host
+ * @returns {Promise<number>} the port it listens on; rejects with the system's error (`EADDRINUSE`, `EACCES`, …)
+ */
+function listen(server, port, host) {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve(/** @type {import('node:net').AddressInfo} */ (server.address()).port);
+    });
+  });
+}
+
+/**
+ * Serves a folder.
+ * @param {{ directory: string, host: string, port: number, nextFree?: boolean, isolated?: boolean }} options
+ *   `nextFree` tries the next twenty ports when the port is taken; port 0 takes any.
+ * @returns {Promise<{ address: string, port: number, close: () => Promise<void> }>}
+ */
+export async function serveSite({ directory, host, port, nextFree = false, isolated = true }) {
+  const handler = createHandler(directory, { isolated });
+  const last = nextFree ? Math.min(port + 20, 65535) : port;
+  for (let candidate = port; ; candidate++) {
+    const server = createServer(handler);
+    try {
+      const actual = await listen(server, candidate, host);
+      const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+      return {
+        address: `http://${name}:${actual}/`,
+        port: actual,
+        close: () =>
+          new Promise((resolve) => {
+            server.close(() => {
+              resolve();
+            });
+            server.closeAllConnections();
+          }),
+      };
+    } catch (error) {
+      const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (!taken || candidate >= last) throw error;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** The middle column: the run and its result, as tabs. */
+import { Tabs } from 'radix-ui';
+import { useEffect, useRef } from 'react';
+import { ResultPanel } from './result/ResultPanel.tsx';
+import { RunPanel } from './run/RunPanel.tsx';
+import { useStore } from './store/index.ts';
+import type { WorkTab } from './store/view.ts';
+import styles from './WorkPanel.module.css';
+
+export function WorkPanel() {
+  const workTab = useStore((state) => state.workTab);
+  const showWork = useStore((state) => state.showWork);
+  const shownPatchId = useStore((state) => state.chosenPatchId);
+  const top = useRef<HTMLDivElement>(null);
+  // Another tab or another patch is read from its beginning.
+  useEffect(() => top.current?.scrollIntoView({ block: 'nearest' }), [workTab, shownPatchId]);
+  return (
+    <Tabs.Root ref={top} value={workTab} onValueChange={(value) => showWork(value as WorkTab)}>
+      <Tabs.List className={styles.list} aria-label="Work">
+        <Tabs.Trigger value="run" className={styles.tab}>
+          Run
+        </Tabs.Trigger>
+        <Tabs.Trigger value="result" className={styles.tab}>
+          Result
+        </Tabs.Trigger>
+      </Tabs.List>
+      <Tabs.Content value="run" className={styles.content} tabIndex={-1}>
+        <RunPanel />
+      </Tabs.Content>
+      <Tabs.Content value="result" className={styles.content} tabIndex={-1}>
+        <ResultPanel />
+      </Tabs.Content>
+    </Tabs.Root>
+  );
+}

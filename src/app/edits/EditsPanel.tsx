@@ -1,0 +1,85 @@
+/** The list of edits to be made. */
+import { useState } from 'react';
+import { Button } from '../shared/Button.tsx';
+import { Empty } from '../shared/Empty.tsx';
+import { FailureNotice } from '../shared/FailureNotice.tsx';
+import panel from '../shared/Panel.module.css';
+import { Term } from '../shared/Tip.tsx';
+import { useStore } from '../store/index.ts';
+import { EditRow } from './EditRow.tsx';
+import styles from './EditsPanel.module.css';
+import { PasteDialog } from './PasteDialog.tsx';
+
+export function EditsPanel() {
+  const model = useStore((state) => state.model);
+  const failed = useStore((state) => state.loadFailure !== null || state.workerLost !== null);
+  const ids = useStore((state) => state.drafts.map((draft) => draft.id).join('\n'));
+  const failure = useStore((state) => state.inspectFailure);
+  const inspectNow = useStore((state) => state.inspectNow);
+  const addDraft = useStore((state) => state.addDraft);
+  const [pasting, setPasting] = useState(false);
+  const [added, setAdded] = useState<string | null>(null);
+  const rows = ids === '' ? [] : ids.split('\n');
+  return (
+    <div className={panel.stack}>
+      <div className={panel.head}>
+        <h2>Edits</h2>
+        <div className={styles.tools}>
+          <Button icon="paste" disabled={!model} onClick={() => setPasting(true)}>
+            Paste lines…
+          </Button>
+          <Button icon="add" disabled={!model} onClick={() => setAdded(addDraft())}>
+            Add edit
+          </Button>
+        </div>
+      </div>
+      <p className={panel.small}>
+        Each edit gives a <Term name="subject" /> in a <Term name="relation" /> a new <Term name="object" />.
+      </p>
+      {failure && (
+        <FailureNotice
+          title="The edits could not be checked."
+          failure={failure}
+          action={{ label: 'Check again', onAct: () => void inspectNow() }}
+        />
+      )}
+      {!model && !failed && <Skeleton />}
+      {!model && failed && <Empty title="No model, no edits yet">They come back with the model.</Empty>}
+      {model && rows.length === 0 && (
+        <Empty title="No edit yet">
+          <p>Add one, paste several lines, or start from the model’s examples.</p>
+          {model.examples.length > 0 && <ExamplesButton />}
+        </Empty>
+      )}
+      {model && rows.map((id, i) => <EditRow key={id} id={id} number={i + 1} focusOnMount={id === added} />)}
+      {model && rows.length > 0 && (
+        <Button variant="quiet" icon="add" onClick={() => setAdded(addDraft())}>
+          Another edit
+        </Button>
+      )}
+      <PasteDialog open={pasting} onOpenChange={setPasting} />
+    </div>
+  );
+}
+
+function ExamplesButton() {
+  const examples = useStore((state) => state.model?.examples ?? []);
+  const adoptDrafts = useStore((state) => state.adoptDrafts);
+  return <Button onClick={() => adoptDrafts(examples.map((draft) => ({ ...draft })))}>Fill in the examples</Button>;
+}
+
+/** The rows' shape while the model loads. */
+function Skeleton() {
+  return (
+    <div aria-hidden="true" className={panel.stack}>
+      {[0, 1, 2].map((i) => (
+        <div key={i} className={`${panel.card} ${styles.skeleton}`}>
+          <span style={{ width: '40%' }} />
+          <span />
+          <span style={{ width: '72%' }} />
+          <span style={{ width: '88%', height: 90 }} />
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,24 @@
+/** The words of the field that the page uses, each in one plain sentence; shown as tips and in the help. */
+export const glossary = {
+  subject: 'The thing a fact is about, such as “Eiffel Tower”.',
+  relation: 'What is said about the subject, as a sentence with {} in place of the subject: “{} is located in”.',
+  object: 'The answer: what the model should say after the prompt once it is edited.',
+  'look-up token': 'The last token of the subject, where the model’s middle layers look up what they know about it.',
+  token: 'A piece of a word as the model reads it; “·” marks a leading space.',
+  'z (target state)': 'The hidden state at the look-up token that would make the model say the new object.',
+  δ: 'What is added to the hidden state to reach z; found by gradient descent, one step at a time.',
+  λ: 'How much the statistics of ordinary text weigh against the new facts: larger means gentler edits.',
+  ΔW: 'The change that is made to a layer’s weights; ‖ΔW‖/‖W‖ is its size relative to the weights.',
+  residual: 'How far the hidden state still is from z before a layer’s weights are changed.',
+  NLL: 'Negative log-likelihood of the new object: small when the model finds it likely.',
+  KL: 'How much the model’s idea of what the subject is drifts while δ is sought.',
+  decay: 'A penalty on the length of δ that keeps the change small.',
+  paraphrase: 'The same question in other words; after a good edit its answer changes too.',
+  neighbour: 'Another subject that shares the old answer; after a good edit its answer stays.',
+  efficacy: 'Share of the edits whose own prompt now gives the new object.',
+  generalization: 'Share of the paraphrases that now give the new object.',
+  specificity: 'Share of the neighbours that still give their old answer.',
+  patch: 'The weight changes of one run, kept apart from the model, so they can be switched off, saved and shared.',
+} as const;
+
+export type GlossaryTerm = keyof typeof glossary;

@@ -1,0 +1,84 @@
+/** The top of the page: name, model, job, and the page's own controls; load failures appear right below. */
+import { useState } from 'react';
+import { Button } from '../shared/Button.tsx';
+import { FailureNotice } from '../shared/FailureNotice.tsx';
+import { useStore } from '../store/index.ts';
+import styles from './Header.module.css';
+import { HelpDialog } from './HelpDialog.tsx';
+import { JobStatus } from './JobStatus.tsx';
+import { LoadProgress } from './LoadProgress.tsx';
+import { ModelBadge } from './ModelBadge.tsx';
+import { OpenModelDialog } from './OpenModelDialog.tsx';
+import { ThemeSwitch } from './ThemeSwitch.tsx';
+
+export function Header() {
+  const [opening, setOpening] = useState(false);
+  const setHelpOpen = useStore((state) => state.setHelpOpen);
+  const running = useStore((state) => state.job?.kind === 'run');
+  const loading = useStore((state) => state.loading !== null);
+  const busy = useStore((state) => state.job !== null);
+  return (
+    <header className={styles.header}>
+      <div className={styles.bar}>
+        <h1 className={styles.name}>MEMIT Playground</h1>
+        {loading ? (
+          <LoadProgress />
+        ) : (
+          <div className={busy ? `${styles.state} ${styles.busy}` : styles.state}>
+            <ModelBadge />
+            <JobStatus />
+          </div>
+        )}
+        <div className={styles.controls}>
+          <Button
+            icon="folder"
+            disabled={running}
+            title={running ? 'Wait for the run to end' : undefined}
+            onClick={() => setOpening(true)}
+          >
+            Open model…
+          </Button>
+          <ThemeSwitch />
+          <Button variant="quiet" icon="help" aria-label="Help" title="Help (?)" onClick={() => setHelpOpen(true)} />
+        </div>
+      </div>
+      <LoadTrouble />
+      {!crossOriginIsolated && (
+        <p className={styles.note}>
+          WASM runs on one thread here: this host does not send the COOP and COEP headers that threads need.
+        </p>
+      )}
+      <OpenModelDialog open={opening} onOpenChange={setOpening} />
+      <HelpDialog />
+    </header>
+  );
+}
+
+function LoadTrouble() {
+  const lost = useStore((state) => state.workerLost);
+  const failure = useStore((state) => state.loadFailure);
+  const source = useStore((state) => state.source);
+  const restart = useStore((state) => state.restart);
+  const load = useStore((state) => state.load);
+  if (lost) {
+    return (
+      <div className={styles.trouble}>
+        <FailureNotice
+          title="The model stopped."
+          failure={lost}
+          action={{ label: 'Restart the model', onAct: () => void restart() }}
+        />
+      </div>
+    );
+  }
+  if (!failure) return null;
+  const again =
+    failure.code === 'version'
+      ? { label: 'Reload the page', onAct: () => location.reload() }
+      : { label: 'Try again', onAct: () => void load(source) };
+  return (
+    <div className={styles.trouble}>
+      <FailureNotice title="The model could not be loaded." failure={failure} action={again} />
+    </div>
+  );
+}

@@ -1,0 +1,31 @@
+/** Which model is loaded, how large it is, and where it runs and why. */
+import { formatBytes, formatCount, formatParameters, formatPlural } from '../format.ts';
+import { Tip } from '../shared/Tip.tsx';
+import { useStore } from '../store/index.ts';
+import styles from './ModelBadge.module.css';
+
+export function ModelBadge() {
+  const model = useStore((state) => state.model);
+  if (!model) return <p className={styles.none}>No model loaded</p>;
+  const { backend } = model;
+  const shape = (
+    <>
+      {model.architecture}, {formatPlural(model.layerCount, 'layer')}, hidden size {formatCount(model.hiddenSize)},
+      inner size {formatCount(model.innerSize)}, {formatPlural(model.vocabularySize, 'token')} in the vocabulary,
+      context of {formatPlural(model.contextLength, 'token')}, weights in {model.dtype}.
+    </>
+  );
+  return (
+    <div className={styles.badge}>
+      <Tip className={styles.part} text={shape}>
+        <strong>{model.name}</strong> <span>{formatParameters(model.parameters)} parameters</span>{' '}
+        <span>{formatBytes(model.bytes)}</span>
+      </Tip>
+      <Tip className={styles.part} text={backend.reason}>
+        <span className={styles.backend}>
+          {backend.kind === 'webgpu' ? 'WebGPU' : 'CPU'}: {backend.name}
+        </span>
+      </Tip>
+    </div>
+  );
+}

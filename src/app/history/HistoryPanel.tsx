@@ -1,0 +1,79 @@
+/** The stack of patches, newest on top, and what can be taken home. */
+import { useRef } from 'react';
+import { Button } from '../shared/Button.tsx';
+import { Empty } from '../shared/Empty.tsx';
+import { FailureNotice } from '../shared/FailureNotice.tsx';
+import panel from '../shared/Panel.module.css';
+import { Term } from '../shared/Tip.tsx';
+import { useStore } from '../store/index.ts';
+import { DownloadMenu } from './DownloadMenu.tsx';
+import styles from './HistoryPanel.module.css';
+import { PatchCard } from './PatchCard.tsx';
+
+export function HistoryPanel() {
+  const patches = useStore((state) => state.history.patches);
+  const undoLabel = useStore((state) => state.history.undoLabel);
+  const trouble = useStore((state) => state.historyFailure);
+  const dismiss = useStore((state) => state.dismissHistoryFailure);
+  const undo = useStore((state) => state.undo);
+  const importPatch = useStore((state) => state.importPatch);
+  const running = useStore((state) => state.run?.status === 'running');
+  const busy = useStore((state) => state.historyBusy !== null);
+  const ready = useStore((state) => state.model !== null && state.workerLost === null);
+  const file = useRef<HTMLInputElement>(null);
+  const locked = running || busy || !ready;
+  return (
+    <div className={panel.stack}>
+      <h2>History</h2>
+      <div className={styles.tools}>
+        <DownloadMenu />
+        <Button
+          icon="undo"
+          disabled={locked || undoLabel === null}
+          title={undoLabel === null ? 'Nothing to undo' : `Undo: ${undoLabel} (Ctrl+Z)`}
+          onClick={() => void undo()}
+        >
+          Undo
+        </Button>
+        <Button icon="up" disabled={locked} onClick={() => file.current?.click()}>
+          Import patch…
+        </Button>
+        <input
+          ref={file}
+          type="file"
+          hidden
+          aria-label="Patch file"
+          onChange={(event) => {
+            const chosen = event.target.files?.[0];
+            event.target.value = '';
+            if (chosen) void importPatch(chosen);
+          }}
+        />
+      </div>
+      {running && <p className={panel.small}>The history can be changed when the run has ended.</p>}
+      {trouble && (
+        <FailureNotice
+          title="That did not work."
+          failure={trouble.failure}
+          action={trouble.retry ? { label: 'Try again', onAct: () => void trouble.retry?.() } : undefined}
+          onDismiss={dismiss}
+        />
+      )}
+      {patches.length === 0 && (
+        <Empty title="No patch yet">
+          <p>
+            Every run puts a <Term name="patch" /> here. Switch it off and the model is as before; switch it on again;
+            download the edited weights.
+          </p>
+        </Empty>
+      )}
+      <ol className={panel.stack} aria-label="Patches, newest first" reversed>
+        {patches.toReversed().map((patch) => (
+          <li key={patch.id}>
+            <PatchCard patch={patch} locked={locked} />
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+/** One edit before and after, with its paraphrases and neighbours. */
+import { useState } from 'react';
+import type { EditComparison } from '../../worker/api.ts';
+import { formatProbability } from '../format.ts';
+import { Mark } from '../shared/Mark.tsx';
+import panel from '../shared/Panel.module.css';
+import { Term } from '../shared/Tip.tsx';
+import { BeforeAfter } from './BeforeAfter.tsx';
+import styles from './EditResult.module.css';
+import { JudgedList } from './JudgedList.tsx';
+
+interface EditResultProps {
+  number: number;
+  edit: EditComparison;
+  startsOpen: boolean;
+  /** Whether the patch is in force. */
+  enabled: boolean;
+}
+
+export function EditResult({ number, edit, startsOpen, enabled }: EditResultProps) {
+  const [open, setOpen] = useState(startsOpen);
+  return (
+    <details
+      className={`${panel.card} ${styles.result}`}
+      open={open}
+      aria-label={`Result ${number}`}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary className={styles.head}>
+        <h3>
+          {number}. <span className={styles.subject}>{edit.subject}</span> →{' '}
+          <span className={styles.object}>{edit.object}</span>
+          {edit.trueObject !== null && <span className={styles.was}> was {edit.trueObject}</span>}
+        </h3>
+        <Mark pass={edit.pass} words={['took', 'did not take']} />
+      </summary>
+      {open && (
+        <div className={styles.body}>
+          <p className={panel.small}>
+            Probability of <strong className={styles.object}>{edit.object}</strong> after “{edit.prompt}”:{' '}
+            {formatProbability(edit.objectProbabilityBefore)} →{' '}
+            <strong className={styles.after}>{formatProbability(edit.objectProbabilityAfter)}</strong>
+          </p>
+          <BeforeAfter comparison={edit} afterDimmed={!enabled} />
+          <div className={styles.lists}>
+            <JudgedList
+              title={<Term name="paraphrase">Paraphrases</Term>}
+              label="Paraphrases"
+              judged={edit.paraphrases}
+              words={['follows', 'does not follow']}
+              empty="This relation has no other wording to try."
+            />
+            <JudgedList
+              title={<Term name="neighbour">Neighbours</Term>}
+              label="Neighbours"
+              judged={edit.neighbours}
+              words={['keeps', 'changed']}
+              empty="No other subject with the old object is known."
+            />
+          </div>
+        </div>
+      )}
+    </details>
+  );
+}

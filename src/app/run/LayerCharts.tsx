@@ -1,0 +1,113 @@
+/** Per layer: how much its weights changed, and how far the states were from z before. */
+import { useMemo, type ReactNode } from 'react';
+import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import { formatNumber } from '../format.ts';
+import panel from '../shared/Panel.module.css';
+import { TableDetails } from '../shared/TableDetails.tsx';
+import { Term } from '../shared/Tip.tsx';
+import type { RunView } from '../store/run.ts';
+import chart from './Chart.module.css';
+
+interface LayerPoint {
+  layer: number;
+  value: number | null;
+}
+
+interface LayerBarsProps {
+  caption: ReactNode;
+  /** For the tooltip and a screen reader. */
+  name: string;
+  points: LayerPoint[];
+}
+
+function LayerBars({ caption, name, points }: LayerBarsProps) {
+  const words = points
+    .map(({ layer, value }) => (value === null ? null : `layer ${layer} ${formatNumber(value)}`))
+    .filter((part) => part !== null);
+  return (
+    <figure>
+      <figcaption>{caption}</figcaption>
+      <div className={chart.bars} role="img" aria-label={`${name}: ${words.join(', ') || 'nothing yet'}`}>
+        <ResponsiveContainer width="100%" height="100%">
+          <BarChart data={points} margin={{ top: 6, right: 8, bottom: 18, left: 0 }} accessibilityLayer={false}>
+            <CartesianGrid stroke="var(--line)" vertical={false} />
+            <XAxis
+              dataKey="layer"
+              tickLine={false}
+              stroke="var(--line-strong)"
+              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+              label={{ value: 'layer', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+            />
+            <YAxis
+              width={52}
+              tickLine={false}
+              axisLine={false}
+              domain={[0, 'auto']}
+              tickFormatter={formatNumber}
+              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+            />
+            <Tooltip
+              isAnimationActive={false}
+              cursor={{ fill: 'var(--hover)' }}
+              labelFormatter={(layer) => `Layer ${Number(layer)}`}
+              formatter={(value) => formatNumber(Number(value))}
+              contentStyle={{
+                background: 'var(--surface)',
+                border: '1px solid var(--line)',
+                borderRadius: 6,
+                fontSize: 12,
+              }}
+            />
+            <Bar dataKey="value" name={name} fill="var(--layer)" maxBarSize={36} isAnimationActive={false} />
+          </BarChart>
+        </ResponsiveContainer>
+      </div>
+    </figure>
+  );
+}
+
+export function LayerCharts({ run }: { run: RunView }) {
+  const { layers, reports } = run;
+  const [ratios, residuals] = useMemo(() => {
+    const of = (field: 'ratio' | 'meanResidual'): LayerPoint[] =>
+      layers.map((layer) => ({ layer, value: reports.find((report) => report.layer === layer)?.[field] ?? null }));
+    return [of('ratio'), of('meanResidual')];
+  }, [layers, reports]);
+  const table = {
+    columns: ['layer', '‖ΔW‖', '‖W‖', '‖ΔW‖/‖W‖', 'mean residual', 'relative residual of the solve', 'seconds'],
+    rows: reports.map((report) => [
+      report.layer,
+      report.updateNorm,
+      report.weightNorm,
+      report.ratio,
+      report.meanResidual,
+      report.relativeResidual,
+      report.seconds,
+    ]),
+  };
+  return (
+    <div className={panel.stack}>
+      <div className={chart.pair}>
+        <LayerBars
+          name="Size of the change"
+          points={ratios}
+          caption={
+            <>
+              Size of the change, <Term name="ΔW">‖ΔW‖/‖W‖</Term>
+            </>
+          }
+        />
+        <LayerBars
+          name="Mean residual"
+          points={residuals}
+          caption={
+            <>
+              Mean <Term name="residual" /> before the change
+            </>
+          }
+        />
+      </div>
+      <TableDetails name="Change of the layers" table={table} />
+    </div>
+  );
+}

@@ -1,0 +1,132 @@
+/** The loss terms over the steps, for one edit or the mean of all. */
+import { useId, useMemo, useState } from 'react';
+import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import { formatNumber } from '../format.ts';
+import panel from '../shared/Panel.module.css';
+import { TableDetails } from '../shared/TableDetails.tsx';
+import { Term } from '../shared/Tip.tsx';
+import type { GlossaryTerm } from '../glossary.ts';
+import type { RunView } from '../store/run.ts';
+import chart from './Chart.module.css';
+import { lossCurve } from './losses.ts';
+
+type LineKey = 'loss' | 'nll' | 'kl' | 'decay';
+
+/** Colour and dashes both tell the lines apart. NLL is about the object and KL about the subject, hence theirs. */
+const lines: { key: LineKey; name: string; term: GlossaryTerm | null; color: string; dash: string; width: number }[] = [
+  { key: 'loss', name: 'loss', term: null, color: 'var(--text)', dash: '', width: 2.2 },
+  { key: 'nll', name: 'NLL', term: 'NLL', color: 'var(--object)', dash: '6 3', width: 1.8 },
+  { key: 'kl', name: 'KL', term: 'KL', color: 'var(--subject)', dash: '2 3', width: 1.8 },
+  { key: 'decay', name: 'decay', term: 'decay', color: 'var(--muted)', dash: '8 3 2 3', width: 1.8 },
+];
+
+export function LossChart({ run }: { run: RunView }) {
+  const id = useId();
+  const [chosen, setChosen] = useState<number | null>(null);
+  const edit = chosen !== null && chosen < run.edits.length ? chosen : null;
+  const points = useMemo(() => lossCurve(run.losses, edit), [run.losses, edit]);
+  const last = points.at(-1);
+  const table = useMemo(
+    () => ({
+      columns: ['edit', 'subject', 'step', 'loss', 'NLL', 'KL', 'decay', '‖δ‖/‖h0‖'],
+      rows: run.losses
+        .filter((loss) => edit === null || loss.edit === edit)
+        .map((loss) => [
+          loss.edit + 1,
+          run.edits[loss.edit]?.subject ?? '',
+          loss.step,
+          loss.loss,
+          loss.nll,
+          loss.kl,
+          loss.decay,
+          loss.deltaRatio,
+        ]),
+    }),
+    [run.losses, run.edits, edit],
+  );
+  const summary = last
+    ? `Loss ${formatNumber(last.loss)} after step ${last.step}, from ${formatNumber(points[0]?.loss ?? 0)} at first.`
+    : 'No step has been made yet.';
+  return (
+    <div className={panel.stack}>
+      <div className={chart.tools}>
+        <label className={panel.label} htmlFor={id}>
+          Show
+        </label>
+        <select
+          id={id}
+          className={`${panel.input} ${chart.select}`}
+          value={edit ?? ''}
+          onChange={(event) => setChosen(event.target.value === '' ? null : Number(event.target.value))}
+        >
+          <option value="">all edits, mean</option>
+          {run.edits.map((named, i) => (
+            <option key={i} value={i}>
+              {i + 1}. {named.subject} → {named.object}
+            </option>
+          ))}
+        </select>
+        <ul className={chart.legend} aria-label="Lines">
+          {lines.map((line) => (
+            <li key={line.key}>
+              <svg width="24" height="8" aria-hidden="true">
+                <path d="M0 4h24" stroke={line.color} strokeWidth={line.width} strokeDasharray={line.dash} />
+              </svg>
+              {line.term ? <Term name={line.term} /> : line.name}{' '}
+              <span className={chart.value}>{last ? formatNumber(last[line.key]) : '–'}</span>
+            </li>
+          ))}
+        </ul>
+      </div>
+      <div className={chart.loss} role="img" aria-label={`Loss terms over the steps. ${summary}`}>
+        <ResponsiveContainer width="100%" height="100%">
+          <LineChart data={points} margin={{ top: 6, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
+            <CartesianGrid stroke="var(--line)" vertical={false} />
+            <XAxis
+              dataKey="step"
+              type="number"
+              domain={[0, Math.max(1, run.steps - 1)]}
+              allowDecimals={false}
+              tickLine={false}
+              stroke="var(--line-strong)"
+              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+              label={{ value: 'step', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+            />
+            <YAxis
+              width={42}
+              tickLine={false}
+              axisLine={false}
+              domain={[0, 'auto']}
+              tickFormatter={formatNumber}
+              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+            />
+            <Tooltip
+              isAnimationActive={false}
+              labelFormatter={(step) => `Step ${Number(step)}`}
+              formatter={(value) => formatNumber(Number(value))}
+              contentStyle={{
+                background: 'var(--surface)',
+                border: '1px solid var(--line)',
+                borderRadius: 6,
+                fontSize: 12,
+              }}
+            />
+            {lines.map((line) => (
+              <Line
+                key={line.key}
+                dataKey={line.key}
+                name={line.name}
+                stroke={line.color}
+                strokeWidth={line.width}
+                strokeDasharray={line.dash}
+                dot={points.length === 1}
+                isAnimationActive={false}
+              />
+            ))}
+          </LineChart>
+        </ResponsiveContainer>
+      </div>
+      <TableDetails name="Loss over the steps" table={table} />
+    </div>
+  );
+}

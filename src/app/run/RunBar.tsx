@@ -1,0 +1,34 @@
+/** The Run button, what it will do, or why it cannot. */
+import { formatPlural } from '../format.ts';
+import { Button } from '../shared/Button.tsx';
+import { useStore } from '../store/index.ts';
+import { runObstacle } from '../store/run.ts';
+import styles from './RunBar.module.css';
+
+export function RunBar() {
+  const obstacle = useStore(runObstacle);
+  const running = useStore((state) => state.run?.status === 'running');
+  const count = useStore((state) => state.drafts.length);
+  const layers = useStore((state) => state.settingsText?.layers ?? '');
+  const startRun = useStore((state) => state.startRun);
+  const cancel = useStore((state) => state.cancel);
+  return (
+    <div className={styles.bar}>
+      <Button
+        variant="primary"
+        disabled={obstacle !== null}
+        aria-describedby="run-note"
+        title="Ctrl+Enter"
+        onClick={() => void startRun()}
+      >
+        Run MEMIT
+      </Button>
+      <Button disabled={!running} onClick={() => void cancel()}>
+        Cancel
+      </Button>
+      <p id="run-note" className={obstacle === null || running ? styles.note : `${styles.note} ${styles.obstacle}`}>
+        {obstacle ?? `Writes ${formatPlural(count, 'edit')} into the model’s layers ${layers}.`}
+      </p>
+    </div>
+  );
+}

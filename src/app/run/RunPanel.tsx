@@ -1,0 +1,75 @@
+/** Settings, the Run button, and the run as it goes. */
+import { lazy, Suspense, useEffect, useRef } from 'react';
+import { Empty } from '../shared/Empty.tsx';
+import panel from '../shared/Panel.module.css';
+import { Term } from '../shared/Tip.tsx';
+import { useStore } from '../store/index.ts';
+import { Phases } from './Phases.tsx';
+import { RunBar } from './RunBar.tsx';
+import styles from './RunPanel.module.css';
+import { RunOutcome } from './RunOutcome.tsx';
+import { SettingsForm } from './SettingsForm.tsx';
+import { useShownRun } from './shown-run.ts';
+
+// The chart library is most of the page's code and is needed by nothing before it.
+const LossChart = lazy(() => import('./LossChart.tsx').then((module) => ({ default: module.LossChart })));
+const LayerCharts = lazy(() => import('./LayerCharts.tsx').then((module) => ({ default: module.LayerCharts })));
+
+export function RunPanel() {
+  const model = useStore((state) => state.model);
+  const shown = useShownRun();
+  const startedAt = useStore((state) => state.run?.startedAt);
+  const progress = useRef<HTMLElement>(null);
+  // Where the settings fill the screen, a run that starts brings its progress into view.
+  useEffect(() => {
+    if (startedAt !== undefined) progress.current?.scrollIntoView({ block: 'nearest' });
+  }, [startedAt]);
+  return (
+    <div className={panel.stack}>
+      <section className={panel.card} aria-label="Start a run">
+        <RunBar />
+        {model ? <SettingsForm model={model} /> : <div className={styles.formSpace} />}
+      </section>
+      <section ref={progress} className={panel.card} aria-label="Progress">
+        <RunOutcome />
+        <Phases />
+      </section>
+      <section className={panel.card} aria-label="Loss">
+        <div className={panel.head}>
+          <h2>
+            Search for <Term name="z (target state)">z</Term>
+          </h2>
+          {shown?.fromPatch != null && <span className={panel.small}>from {shown.fromPatch}</span>}
+        </div>
+        <div className={styles.lossSpace}>
+          {shown ? (
+            <Suspense fallback={null}>
+              <LossChart run={shown.run} />
+            </Suspense>
+          ) : (
+            <Empty title="Nothing has run yet">
+              <p>
+                While MEMIT seeks the hidden state that makes the model say the new object, the loss of every edit is
+                drawn here, step by step.
+              </p>
+            </Empty>
+          )}
+        </div>
+      </section>
+      <section className={panel.card} aria-label="Layers">
+        <h2>Change of the layers</h2>
+        <div className={styles.layerSpace}>
+          {shown ? (
+            <Suspense fallback={null}>
+              <LayerCharts run={shown.run} />
+            </Suspense>
+          ) : (
+            <Empty title="No weights changed yet">
+              <p>Then each layer’s change and how far the states still are from z appear here, layer by layer.</p>
+            </Empty>
+          )}
+        </div>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,117 @@
+/** The patch stack and what can be done with it; every change asks anew what the model says. */
+import type { ExportOptions, ExportedFile, HistoryState, PatchSummary, WorkerFailure } from '../../worker/api.ts';
+import { toFailure } from '../../worker/client.ts';
+import { saveFile } from '../shared/save-file.ts';
+import { call } from './connection.ts';
+import type { Slice } from './index.ts';
+
+export interface HistorySlice {
+  history: HistoryState;
+  /** A change is under way: the patch it is about, or 'all'. */
+  historyBusy: string | null;
+  historyFailure: { failure: WorkerFailure; retry: (() => Promise<void>) | null } | null;
+  adoptHistory(history: HistoryState): void;
+  setEnabled(patchId: string, enabled: boolean): Promise<void>;
+  rename(patchId: string, name: string): Promise<void>;
+  remove(patchId: string): Promise<void>;
+  undo(): Promise<void>;
+  importPatch(file: File): Promise<void>;
+  exportModel(options: ExportOptions): Promise<void>;
+  exportPatch(patch: PatchSummary): Promise<void>;
+  dismissHistoryFailure(): void;
+}
+
+export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
+  /** Runs a change of the stack; `again` is offered when it fails. */
+  async function change(about: string, ask: () => Promise<HistoryState>, again: (() => Promise<void>) | null) {
+    if (get().historyBusy !== null) return;
+    set({ historyBusy: about, historyFailure: null });
+    try {
+      // A comparison of the old stack would only hold the change up.
+      if (get().job?.kind === 'compare') await call('cancel');
+      get().adoptHistory(await ask());
+      get().scheduleInspection();
+      void get().inspectNow();
+      get().historyChanged();
+    } catch (error) {
+      if (!get().workerLost) set({ historyFailure: { failure: toFailure(error), retry: again } });
+    } finally {
+      set({ historyBusy: null });
+    }
+  }
+
+  async function save(label: string, ask: () => Promise<ExportedFile>, again: () => Promise<void>) {
+    const job = get().startJob('export', label);
+    set({ historyFailure: null });
+    try {
+      const file = await ask();
+      saveFile(file.name, file.blob);
+      get().announce(`${file.name} is saved.`);
+    } catch (error) {
+      const failure = toFailure(error);
+      if (!get().workerLost && failure.code !== 'cancelled') set({ historyFailure: { failure, retry: again } });
+    } finally {
+      get().endJob(job);
+    }
+  }
+
+  return {
+    history: { patches: [], undoLabel: null },
+    historyBusy: null,
+    historyFailure: null,
+
+    adoptHistory(history) {
+      set({ history });
+    },
+    setEnabled(patchId, enabled) {
+      return change(
+        patchId,
+        () => call('setEnabled', patchId, enabled),
+        () => get().setEnabled(patchId, enabled),
+      );
+    },
+    rename(patchId, name) {
+      return change(
+        patchId,
+        () => call('rename', patchId, name),
+        () => get().rename(patchId, name),
+      );
+    },
+    remove(patchId) {
+      return change(
+        patchId,
+        () => call('remove', patchId),
+        () => get().remove(patchId),
+      );
+    },
+    undo() {
+      if (get().history.undoLabel === null) return Promise.resolve();
+      return change(
+        'all',
+        () => call('undo'),
+        () => get().undo(),
+      );
+    },
+    importPatch(file) {
+      return change('all', () => call('importPatch', file), null);
+    },
+    exportModel(options) {
+      const what = options.scope === 'full' ? 'the edited model' : 'the changed tensors';
+      return save(
+        `Writing ${what}`,
+        () => call('exportModel', options),
+        () => get().exportModel(options),
+      );
+    },
+    exportPatch(patch) {
+      return save(
+        `Writing the patch file of ${patch.name}`,
+        () => call('exportPatch', patch.id),
+        () => get().exportPatch(patch),
+      );
+    },
+    dismissHistoryFailure() {
+      set({ historyFailure: null });
+    },
+  };
+};

@@ -1,0 +1,20 @@
+/** The page's state: one store of slices; their actions are the only callers of the worker. */
+import { create, type StateCreator } from 'zustand';
+import { createCompareSlice, type CompareSlice } from './compare.ts';
+import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
+import { createHistorySlice, type HistorySlice } from './history.ts';
+import { createModelSlice, type ModelSlice } from './model.ts';
+import { createRunSlice, type RunSlice } from './run.ts';
+import { createViewSlice, type ViewSlice } from './view.ts';
+
+export type Store = ViewSlice & ModelSlice & DraftsSlice & RunSlice & HistorySlice & CompareSlice;
+export type Slice<T> = StateCreator<Store, [], [], T>;
+
+export const useStore = create<Store>()((...args) => ({
+  ...createViewSlice(...args),
+  ...createModelSlice(...args),
+  ...createDraftsSlice(...args),
+  ...createRunSlice(...args),
+  ...createHistorySlice(...args),
+  ...createCompareSlice(...args),
+}));

@@ -1,0 +1,129 @@
+/** The loaded model, how loading goes, and the job that runs now. */
+import type { BackendChoice, LoadProgress, ModelSource, ModelSummary, WorkerFailure } from '../../worker/api.ts';
+import { toFailure } from '../../worker/client.ts';
+import { call, disconnect, onWorkerLost } from './connection.ts';
+import { settingsToText } from './settings.ts';
+import { readDrafts, readSettings } from './storage.ts';
+import { newId } from './ids.ts';
+import type { Slice } from './index.ts';
+
+export type JobKind = 'load' | 'run' | 'compare' | 'export' | 'import';
+
+export interface Job {
+  id: string;
+  kind: JobKind;
+  label: string;
+  /** Share that is done, in [0, 1], or null while unknown. */
+  fraction: number | null;
+}
+
+export interface ModelSlice {
+  model: ModelSummary | null;
+  source: ModelSource;
+  loading: LoadProgress | null;
+  loadFailure: WorkerFailure | null;
+  /** The worker died: nothing works until restart. */
+  workerLost: WorkerFailure | null;
+  job: Job | null;
+  /** Loads a model; the one before stays shown until the new one is there. */
+  load(source: ModelSource): Promise<void>;
+  /** Starts a fresh worker and loads the same model again. */
+  restart(): Promise<void>;
+  cancel(): Promise<void>;
+  /** Makes a job the current one and gives its id. */
+  startJob(kind: JobKind, label: string): string;
+  advanceJob(id: string, fraction: number | null): void;
+  endJob(id: string): void;
+}
+
+/** The backend asked for in the address: ?backend=webgpu or wasm. */
+export function backendChoice(search: string): BackendChoice {
+  const wanted = new URLSearchParams(search).get('backend');
+  return wanted === 'webgpu' || wanted === 'wasm' ? wanted : 'auto';
+}
+
+export const createModelSlice: Slice<ModelSlice> = (set, get) => {
+  let loads = 0;
+
+  onWorkerLost((workerLost) => {
+    set({ workerLost, job: null, loading: null, loadFailure: null });
+    get().announce(workerLost.message);
+  });
+
+  /** Puts the loaded model's own drafts, settings and history in place. */
+  function adopt(model: ModelSummary): void {
+    const preset = settingsToText(model.preset);
+    set({ model });
+    get().resetRun(readSettings(model.hash, preset));
+    get().resetComparison();
+    get().adoptHistory(model.history);
+    get().adoptDrafts(readDrafts(model.hash) ?? model.examples.map((draft) => ({ ...draft, id: newId() })));
+    if (get().workTab === 'result') get().refreshComparison();
+  }
+
+  return {
+    model: null,
+    source: { kind: 'demo' },
+    loading: null,
+    loadFailure: null,
+    workerLost: null,
+    job: null,
+
+    async load(source) {
+      loads += 1;
+      const turn = loads;
+      const name = source.kind === 'demo' ? 'the demo model' : source.name;
+      const job = get().startJob('load', `Loading ${name}`);
+      set({
+        source,
+        loadFailure: null,
+        workerLost: null,
+        loading: { file: '', loadedBytes: 0, totalBytes: 0, stage: 'Starting' },
+      });
+      try {
+        const model = await call('load', source, backendChoice(location.search), (loading) => {
+          if (turn !== loads) return;
+          set({ loading });
+          get().advanceJob(job, loading.totalBytes > 0 ? loading.loadedBytes / loading.totalBytes : null);
+        });
+        if (turn !== loads) return;
+        adopt(model);
+        get().announce(`${model.name} is ready, running on ${model.backend.name}.`);
+      } catch (error) {
+        if (turn !== loads || get().workerLost) return;
+        const loadFailure = toFailure(error);
+        set({ loadFailure });
+        get().announce(`The model could not be loaded. ${loadFailure.message}`);
+      } finally {
+        if (turn === loads) set({ loading: null });
+        get().endJob(job);
+      }
+    },
+
+    async restart() {
+      disconnect();
+      set({ model: null, job: null });
+      await get().load(get().source);
+    },
+
+    async cancel() {
+      get().announce('Cancelling.');
+      // Whether the job could be stopped is told by the job's own call.
+      await call('cancel').catch(() => undefined);
+    },
+
+    startJob(kind, label) {
+      const id = newId();
+      set({ job: { id, kind, label, fraction: null } });
+      get().announce(label);
+      return id;
+    },
+    advanceJob(id, fraction) {
+      const { job } = get();
+      if (job?.id === id) set({ job: { ...job, fraction } });
+    },
+    endJob(id) {
+      if (get().job?.id === id) set({ job: null });
+    },
+  };
+};

@@ -1,0 +1,124 @@
+/** Writes a graph as an ONNX model. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { Attribute, ElementType, GraphBuilder, GraphConstant, GraphNode, Value } from './builder.ts';
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  TensorProto_DataType,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+  type AttributeProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './onnx/onnx_pb.ts';
+
+const IR_VERSION = 9n;
+/** Gelu is an op of its own from opset 20 on. */
+const OPSET = 20n;
+
+const DATA_TYPES: Record<ElementType, TensorProto_DataType> = {
+  float32: TensorProto_DataType.FLOAT,
+  int32: TensorProto_DataType.INT32,
+  int64: TensorProto_DataType.INT64,
+  bool: TensorProto_DataType.BOOL,
+};
+
+/** The graph as the bytes of an ONNX ModelProto. */
+export function serializeModel(builder: GraphBuilder): Uint8Array {
+  // An output's name is its own; the node's value reaches it through an Identity, which onnxruntime removes.
+  const outputs = builder.outputs.map(({ name, value }) =>
+    create(NodeProtoSchema, { opType: 'Identity', name: `output_${name}`, input: [value.name], output: [name] }),
+  );
+  const { nodes, constants } = reachable(builder);
+  const graph = create(GraphProtoSchema, {
+    name: builder.name,
+    node: [...nodes.map(node), ...outputs],
+    input: builder.inputs.map(valueInfo),
+    output: builder.outputs.map(({ name, value }) => valueInfo({ ...value, name })),
+    initializer: constants.map(tensor),
+  });
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: 'memit-playground',
+    opsetImport: [{ domain: '', version: OPSET }],
+    graph,
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+/** What the outputs depend on: differentiation leaves behind gradients nobody asked for. */
+function reachable(builder: GraphBuilder): { nodes: GraphNode[]; constants: GraphConstant[] } {
+  const needed = new Set(builder.outputs.map(({ value }) => value));
+  const nodes = builder.nodes
+    .toReversed()
+    .filter(({ inputs, outputs }) => {
+      const used = outputs.some((output) => needed.has(output));
+      if (used) for (const input of inputs) needed.add(input);
+      return used;
+    })
+    .reverse();
+  return { nodes, constants: builder.constants.filter(({ value }) => needed.has(value)) };
+}
+
+function node({ op, name, inputs, outputs, attributes }: GraphNode): NodeProto {
+  return create(NodeProtoSchema, {
+    opType: op,
+    name,
+    input: inputs.map((input) => input.name),
+    output: outputs.map((output) => output.name),
+    attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+  });
+}
+
+/** Attributes of type float; all other numbers are integers. */
+const FLOAT_ATTRIBUTES = new Set(['epsilon', 'alpha', 'beta']);
+
+function attribute(name: string, value: Attribute): AttributeProto {
+  if (typeof value === 'string') {
+    return create(AttributeProtoSchema, {
+      name,
+      type: AttributeProto_AttributeType.STRING,
+      s: new TextEncoder().encode(value),
+    });
+  }
+  if (typeof value !== 'number') {
+    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
+  }
+  return FLOAT_ATTRIBUTES.has(name)
+    ? create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value })
+    : create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+}
+
+function valueInfo({ name, type, shape }: Value): ValueInfoProto {
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: {
+          elemType: DATA_TYPES[type],
+          shape: {
+            dim: shape.map((dim) =>
+              typeof dim === 'number'
+                ? { value: { case: 'dimValue' as const, value: BigInt(dim) } }
+                : { value: { case: 'dimParam' as const, value: dim } },
+            ),
+          },
+        },
+      },
+    },
+  });
+}
+
+function tensor({ value, data }: GraphConstant): TensorProto {
+  return create(TensorProtoSchema, {
+    name: value.name,
+    dataType: DATA_TYPES[value.type],
+    dims: value.shape.map((dim) => BigInt(dim)),
+    rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  });
+}

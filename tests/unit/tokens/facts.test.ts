@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { ModelError } from '../../../src/engine/errors.ts';
+import { FactBook } from '../../../src/engine/tokens/facts.ts';
+import { demoFacts } from './demo.ts';
+
+describe('FactBook', () => {
+  it('reads the demo model’s facts', () => {
+    expect(demoFacts.relations).toHaveLength(15);
+    const facts = demoFacts.relations.flatMap((relation) => relation.facts);
+    expect(facts).toHaveLength(7020);
+    expect(facts.filter(({ known }) => known)).toHaveLength(6948);
+  });
+
+  it('finds relations by id and label, and facts by subject, in any case', () => {
+    expect(demoFacts.relation('Person Plays Instrument')?.id).toBe('person_plays_instrument');
+    expect(demoFacts.relation('COUNTRY_CURRENCY')?.label).toBe('country currency');
+    expect(demoFacts.relation('nothing')).toBeUndefined();
+    expect(demoFacts.find('toko yasuda', 'person plays instrument')).toMatchObject({ object: 'guitar' });
+    expect(demoFacts.find('Toko Yasuda', 'country_currency')).toBeUndefined();
+    expect(demoFacts.find('Toko Yasuda', 'nothing')).toBeUndefined();
+  });
+
+  it('draws known neighbours with the old object, the same ones for the same seed', () => {
+    const draw = (seed?: number) =>
+      demoFacts.neighbours('person_plays_instrument', 'guitar', 'Toko Yasuda', 8, seed).map(({ subject }) => subject);
+    const neighbours = demoFacts.neighbours('person_plays_instrument', ' Guitar', 'toko yasuda', 1000);
+    expect(neighbours.length).toBeGreaterThan(20);
+    expect(neighbours.every(({ object, known }) => object === 'guitar' && known)).toBe(true);
+    expect(neighbours.some(({ subject }) => subject === 'Toko Yasuda')).toBe(false);
+    expect(new Set(draw()).size).toBe(8);
+    expect(draw(1)).toEqual(draw(1));
+    expect(draw(1)).not.toEqual(draw(2));
+    expect(draw()).toEqual(neighbours.slice(0, 8).map(({ subject }) => subject));
+    expect(demoFacts.neighbours('nothing', 'guitar', 'Toko Yasuda', 8)).toEqual([]);
+  });
+
+  it('gives the other wordings of a relation', () => {
+    const templates = demoFacts.relation('country_currency')?.templates ?? [];
+    expect(demoFacts.paraphrases('country_currency', templates[0])).toEqual(templates.slice(1));
+    expect(demoFacts.paraphrases('nothing', templates[0])).toEqual([]);
+  });
+
+  const relation = { id: 'r', label: 'r', templates: ['{} is'], facts: [{ subject: 's', object: 'o', known: true }] };
+  it.each([
+    ['[', /not valid JSON/],
+    ['{}', /relations/],
+    [JSON.stringify({ relations: [{ ...relation, templates: ['no place'] }] }), /relations\.0\.templates\.0.*\{\}/],
+    [JSON.stringify({ relations: [{ ...relation, templates: [] }] }), /relations\.0\.templates/],
+    [JSON.stringify({ relations: [{ ...relation, facts: [{ subject: 's', object: 'o' }] }] }), /facts\.0\.known/],
+    [JSON.stringify({ relations: [relation, { ...relation, id: 'R' }] }), /two relations called “r”/],
+  ])('refuses a broken file (%#)', (json, message) => {
+    expect(() => FactBook.parse(json)).toThrow(ModelError);
+    expect(() => FactBook.parse(json)).toThrow(message);
+  });
+});
+
+describe('parseTriples', () => {
+  const instrument = { relationId: 'person_plays_instrument', prompt: '{} plays the', object: 'violin' };
+
+  it.each([
+    ['Toko Yasuda | person plays instrument | violin'],
+    ['Toko Yasuda\tperson_plays_instrument\tviolin'],
+    ['Toko Yasuda, Person Plays Instrument ,violin\r\n'],
+    ['"Toko Yasuda","person plays instrument","violin"'],
+    ['Toko Yasuda|{} plays the|violin'],
+    ['subject,relation,object\nToko Yasuda,person plays instrument,violin'],
+  ])('reads %j', (text) => {
+    expect(demoFacts.parseTriples(text)).toEqual({ drafts: [{ subject: 'Toko Yasuda', ...instrument }], faults: [] });
+  });
+
+  it('keeps separators and quotes inside quoted fields', () => {
+    const { drafts, faults } = demoFacts.parseTriples(
+      '"Paris, ""the"" | city", "{}, located in", Italy\n7" disc | {} is | round',
+    );
+    expect(faults).toEqual([]);
+    expect(drafts).toEqual([
+      { subject: 'Paris, "the" | city', relationId: 'landmark_in_country', prompt: '{}, located in', object: 'Italy' },
+      { subject: '7" disc', relationId: null, prompt: '{} is', object: 'round' },
+    ]);
+  });
+
+  it('reports each faulty line and reads the others', () => {
+    const { drafts, faults } = demoFacts.parseTriples(
+      [
+        '',
+        'Toko Yasuda | violin',
+        'A | plays | B',
+        ' | {} is | B',
+        'A | {} and {} | B',
+        '|| ',
+        'Toko Yasuda | {} plays the | violin',
+        'x',
+      ].join('\n'),
+    );
+    expect(drafts).toHaveLength(1);
+    expect(faults.map(({ line }) => line)).toEqual([2, 3, 4, 5, 6, 8]);
+    expect(faults.map(({ message }) => message)).toEqual([
+      expect.stringContaining('found 2 parts'),
+      expect.stringContaining('“plays”'),
+      'The subject is empty.',
+      expect.stringContaining('2 {}'),
+      'The subject and the relation and the object are empty.',
+      expect.stringContaining('found 1 part.'),
+    ]);
+  });
+
+  it('reads free prompts for a model without a fact list', () => {
+    const { drafts, faults } = new FactBook().parseTriples('Rome | {} is in | France\nRome | located in | France');
+    expect(drafts).toEqual([{ subject: 'Rome', relationId: null, prompt: '{} is in', object: 'France' }]);
+    expect(faults).toHaveLength(1);
+  });
+});

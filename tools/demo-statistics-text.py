@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Writes the text that the demo model's key statistics are taken over: public/models/demo/statistics.txt.
+
+About 38,400 tokens, half Wikipedia sentences and half facts the model knows, one document a line with one to three
+sentences each, in an order that a seed fixes.
+
+    python tools/demo-statistics-text.py --wikipedia wikipedia-sentences.txt
+
+`--wikipedia` is a text of Wikipedia sentences, one a line (WikiSplit, CC BY-SA 4.0). Needs the `tokenizers` package.
+"""
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+MODEL = Path(__file__).parent.parent / "public/models/demo"
+SEED = 20
+TOKENS = 38_400
+MAX_SENTENCES = 3
+
+
+def wikipedia_sentences(path):
+    """Whole sentences only: they open with a capital letter or a digit and end with a full stop."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and (line[0].isupper() or line[0].isdigit()) and line.endswith(".")]
+
+
+def fact_sentences(facts, rng):
+    """Every known fact once, in one of its relation's wordings."""
+    return [
+        f"{rng.choice(relation['templates']).replace('{}', fact['subject'])} {fact['object']}."
+        for relation in facts["relations"]
+        for fact in relation["facts"]
+        if fact["known"] and "\\" not in fact["subject"] + fact["object"]
+    ]
+
+
+def documents(sentences, tokens, tokenizer, context, rng):
+    """Shuffled documents of one to three sentences that fit the context, until they hold `tokens` tokens."""
+    rng.shuffle(sentences)
+    remaining = iter(sentences)
+    count = 0
+    while count < tokens:
+        wanted = rng.randint(1, MAX_SENTENCES)
+        document, length = "", 0
+        for sentence in remaining:
+            joined = f"{document} {sentence}".strip()
+            joined_length = len(tokenizer.encode(joined, add_special_tokens=False).ids)
+            if joined_length > context:
+                if document:
+                    break
+                continue
+            document, length = joined, joined_length
+            wanted -= 1
+            if wanted == 0:
+                break
+        if not document:
+            raise SystemExit(f"The sentences gave only {count} of {tokens} tokens.")
+        count += length
+        yield document, length
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wikipedia", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    rng = random.Random(SEED)
+    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+    context = json.loads((MODEL / "config.json").read_text())["n_positions"]
+    facts = json.loads((MODEL / "facts.json").read_text(encoding="utf-8"))
+    sources = [wikipedia_sentences(arguments.wikipedia), fact_sentences(facts, rng)]
+    lines = [
+        line
+        for sentences in sources
+        for line in documents(sentences, TOKENS // len(sources), tokenizer, context, rng)
+    ]
+    rng.shuffle(lines)
+    text = "".join(f"{document}\n" for document, _ in lines)
+    (MODEL / "statistics.txt").write_text(text, encoding="utf-8")
+    print(f"{len(lines)} documents, {sum(length for _, length in lines)} tokens, {len(text.encode())} bytes")
+
+
+if __name__ == "__main__":
+    main()
