@@ -10,13 +10,12 @@ import styles from './WorkPanel.module.css';
 export function WorkPanel() {
   const workTab = useStore((state) => state.workTab);
   const showWork = useStore((state) => state.showWork);
-  const shownPatchId = useStore((state) => state.chosenPatchId);
   const top = useRef<HTMLDivElement>(null);
-  // Another tab or another patch is read from its beginning.
-  useEffect(() => top.current?.scrollIntoView({ block: 'nearest' }), [workTab, shownPatchId]);
+  // Another tab is read from its beginning.
+  useEffect(() => top.current?.scrollIntoView({ block: 'nearest' }), [workTab]);
   return (
-    <Tabs.Root ref={top} value={workTab} onValueChange={(value) => showWork(value as WorkTab)}>
-      <Tabs.List className={styles.list} aria-label="Work">
+    <Tabs.Root value={workTab} onValueChange={(value) => showWork(value as WorkTab)}>
+      <Tabs.List ref={top} className={styles.list} aria-label="Work">
         <Tabs.Trigger value="run" className={styles.tab}>
           Run
         </Tabs.Trigger>

@@ -18,12 +18,12 @@ const LayerCharts = lazy(() => import('./LayerCharts.tsx').then((module) => ({ d
 export function RunPanel() {
   const model = useStore((state) => state.model);
   const shown = useShownRun();
-  const startedAt = useStore((state) => state.run?.startedAt);
+  const running = useStore((state) => state.run?.status === 'running');
   const progress = useRef<HTMLElement>(null);
   // Where the settings fill the screen, a run that starts brings its progress into view.
   useEffect(() => {
-    if (startedAt !== undefined) progress.current?.scrollIntoView({ block: 'nearest' });
-  }, [startedAt]);
+    if (running) progress.current?.scrollIntoView({ block: 'nearest' });
+  }, [running]);
   return (
     <div className={panel.stack}>
       <section className={panel.card} aria-label="Start a run">
