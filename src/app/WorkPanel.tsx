@@ -12,7 +12,9 @@ export function WorkPanel() {
   const showWork = useStore((state) => state.showWork);
   const top = useRef<HTMLDivElement>(null);
   // Another tab is read from its beginning.
-  useEffect(() => top.current?.scrollIntoView({ block: 'nearest' }), [workTab]);
+  useEffect(() => {
+    top.current?.scrollIntoView({ block: 'nearest' });
+  }, [workTab]);
   return (
     <Tabs.Root value={workTab} onValueChange={(value) => showWork(value as WorkTab)}>
       <Tabs.List ref={top} className={styles.list} aria-label="Work">

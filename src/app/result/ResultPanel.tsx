@@ -43,7 +43,9 @@ function PatchResult({ patch }: { patch: PatchSummary }) {
   const comparing = useStore((state) => state.comparing);
   const refreshComparison = useStore((state) => state.refreshComparison);
   const report = comparison?.patchId === patch.id ? comparison : null;
-  useEffect(() => refreshComparison(), [patch.id, refreshComparison]);
+  useEffect(() => {
+    refreshComparison();
+  }, [patch.id, refreshComparison]);
 
   return (
     <>
