@@ -21,6 +21,7 @@ export default defineConfig({
   forbidOnly: process.env.CI !== undefined,
   reporter: [['list'], ['json', { outputFile: 'test-results/browser.json' }]],
   use: {
+    actionTimeout: 20_000,
     baseURL: ADDRESS,
     browserName: 'chromium',
     acceptDownloads: true,

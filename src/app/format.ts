@@ -21,13 +21,16 @@ export function formatNumber(value: number): string {
   return text.replace('-', '−').replace('e−', 'e-').replace('e+', 'e');
 }
 
+/** Between a number and its sign or unit, so that no line breaks there. */
+const SPACE = '\u00a0';
+
 /** A probability in [0, 1] as "42.3 %", "< 0.1 %", "100 %". */
 export function formatProbability(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const percent = value * 100;
-  if (percent > 0 && percent < 0.1) return '< 0.1 %';
-  if (percent > 99.9 && percent < 100) return '> 99.9 %';
-  return `${percent.toFixed(percent === 100 || percent === 0 ? 0 : 1)} %`;
+  if (percent > 0 && percent < 0.1) return `<${SPACE}0.1${SPACE}%`;
+  if (percent > 99.9 && percent < 100) return `>${SPACE}99.9${SPACE}%`;
+  return `${percent.toFixed(percent === 100 || percent === 0 ? 0 : 1)}${SPACE}%`;
 }
 
 /** Decimal units: "8.7 MB". */

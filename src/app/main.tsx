@@ -5,11 +5,12 @@ import './theme.css';
 import { App } from './App.tsx';
 import { ErrorBoundary } from './shared/ErrorBoundary.tsx';
 import { useStore } from './store/index.ts';
+import { DEMO_MODEL } from './store/model.ts';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no element with the id "root".');
 
-void useStore.getState().load({ kind: 'demo' });
+void useStore.getState().load(DEMO_MODEL);
 
 createRoot(root).render(
   <StrictMode>

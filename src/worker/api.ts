@@ -13,7 +13,7 @@ export const API_VERSION = 1;
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
 /** Where the model comes from: the folder that ships with the page, or files the user picked. */
-export type ModelSource = { kind: 'demo' } | { kind: 'files'; name: string; files: File[] };
+export type ModelSource = { kind: 'demo'; url: string } | { kind: 'files'; name: string; files: File[] };
 
 export interface LoadProgress {
   /** The file being read and how many bytes of it; total 0 when the server does not say. */

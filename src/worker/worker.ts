@@ -22,8 +22,6 @@ import {
   stepView,
 } from './views.ts';
 
-const DEMO_FOLDER = new URL(`${import.meta.env.BASE_URL}models/demo`, self.location.href);
-
 const storage = new BrowserStorage();
 let workbench: Workbench | null = null;
 let backend: BrowserBackend | null = null;
@@ -132,7 +130,7 @@ const api: WorkerApi = {
       }
       const files =
         source.kind === 'demo'
-          ? httpFiles(DEMO_FOLDER.href)
+          ? httpFiles(source.url)
           : localFiles(
               source.name,
               source.files.map((file) => ({ name: file.webkitRelativePath || file.name, blob: file })),

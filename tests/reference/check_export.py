@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Does `transformers` load an edited model as it is, and what does it say?
 
-Puts the weights file beside the source model's other files, loads the folder through AutoModelForCausalLM and AutoTokenizer,
-fails when a tensor is missing, unexpected or of another shape, and writes the logits that follow each prompt.
+Puts the weights file beside the source model's other files, loads the folder through AutoModelForCausalLM and
+AutoTokenizer, fails when a tensor is missing, unexpected or of another shape, and writes the logits that follow each
+prompt.
 
     python tests/reference/check_export.py --model public/models/demo --weights edited.safetensors \\
         --prompts tests/reference/data/demo-prompts.json --out tests/reference/goldens/demo-export.json
@@ -70,7 +71,11 @@ def main():
     digest = hashlib.sha256(Path(arguments.weights).read_bytes()).hexdigest()
     write_json(
         arguments.out,
-        {"weights": {"file": Path(arguments.weights).name, "sha256": digest}, "logitStride": LOGIT_STRIDE, "prompts": rows},
+        {
+            "weights": {"file": Path(arguments.weights).name, "sha256": digest},
+            "logitStride": LOGIT_STRIDE,
+            "prompts": rows,
+        },
     )
 
 

@@ -10,8 +10,8 @@ is drawn at random. Meng et al., "Mass-Editing Memory in a Transformer", ICLR 20
         --prompts tests/reference/data/demo-prompts.json --compute-stats public/models/demo/statistics.txt \\
         --layers 1,2,3 --steps 25 --clamp 1.0 --lambda 150 --out tests/reference/goldens/demo-memit.json
 
-The statistics are the second moment of the input of each layer's mlp.c_proj over a text: each line is a document, tokenised
-without special tokens and cut to the model's context; all tokens count.
+The statistics are the second moment of the input of each layer's mlp.c_proj over a text: each line is a document,
+tokenised without special tokens and cut to the model's context; all tokens count.
 """
 
 import argparse
@@ -104,7 +104,8 @@ class Editor:
             kl_log_probs = log_probs[count, kl_lookup]
             if kl_initial is None:
                 kl_initial = kl_log_probs.detach().clone()
-            kl = settings["kl_factor"] * (kl_initial.exp() * (kl_initial - kl_log_probs)).sum()
+            # KL(p_δ ‖ p₀): the reference gives kl_div the log-probabilities before δ as input, those after as target.
+            kl = settings["kl_factor"] * (kl_log_probs.exp() * (kl_log_probs - kl_initial)).sum()
             h0_norm = initial["hidden"].norm()
             decay = settings["weight_decay"] * delta.norm() / h0_norm**2
             loss = nll + kl + decay

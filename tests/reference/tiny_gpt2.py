@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A tiny random GPT-2 and its golden activations and gradients.
 
-Writes models/tiny-gpt2/ (config, tokenizer, float32 weights) and goldens/tiny-gpt2.json. The weights are far larger than
-a trained model's, so that every part of a block changes the logits. The tokenizer is a byte-level BPE of 300 tokens,
+Writes models/tiny-gpt2/ (config, tokenizer, float32 weights) and goldens/tiny-gpt2.json. The weights are far larger
+than a trained model's, so that every part of a block changes the logits. The tokenizer is a byte-level BPE of 300 tokens,
 learnt from the demo model's statistics.txt.
 
     python tests/reference/tiny_gpt2.py
@@ -14,7 +14,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from common import DEMO_MODEL, GOLDENS, REFERENCE, first, hooks, load_model, numbers, record_input, record_output, write_json
+from common import DEMO_MODEL, GOLDENS, REFERENCE
+from common import first, hooks, load_model, numbers, record_input, record_output, write_json
 
 FOLDER = REFERENCE / "models/tiny-gpt2"
 SEED = 7

@@ -55,7 +55,7 @@ export function PasteDialog({ open, onOpenChange }: PasteDialogProps) {
       <div className={panel.stack}>
         <textarea
           className={`${panel.input} ${styles.lines}`}
-          aria-label="Lines"
+          aria-label="Edits to add"
           aria-invalid={(outcome?.faults.length ?? 0) > 0}
           rows={8}
           spellCheck={false}

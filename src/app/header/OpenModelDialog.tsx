@@ -4,6 +4,7 @@ import { Button } from '../shared/Button.tsx';
 import { Modal } from '../shared/Modal.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
+import { DEMO_MODEL } from '../store/model.ts';
 import styles from './OpenModelDialog.module.css';
 
 interface OpenModelDialogProps {
@@ -70,7 +71,7 @@ export function OpenModelDialog({ open, onOpenChange }: OpenModelDialogProps) {
             <Button
               onClick={() => {
                 onOpenChange(false);
-                void load({ kind: 'demo' });
+                void load(DEMO_MODEL);
               }}
             >
               Back to the demo model

@@ -1,5 +1,6 @@
 /** Settings, the Run button, and the run as it goes. */
 import { lazy, Suspense, useEffect, useRef } from 'react';
+import { ErrorBoundary } from '../shared/ErrorBoundary.tsx';
 import { Empty } from '../shared/Empty.tsx';
 import panel from '../shared/Panel.module.css';
 import { Term } from '../shared/Tip.tsx';
@@ -12,14 +13,20 @@ import { SettingsForm } from './SettingsForm.tsx';
 import { useShownRun } from './shown-run.ts';
 
 // The chart library is most of the page's code and is needed by nothing before it.
-const LossChart = lazy(() => import('./LossChart.tsx').then((module) => ({ default: module.LossChart })));
-const LayerCharts = lazy(() => import('./LayerCharts.tsx').then((module) => ({ default: module.LayerCharts })));
+const loadLossChart = () => import('./LossChart.tsx').then((module) => ({ default: module.LossChart }));
+const loadLayerCharts = () => import('./LayerCharts.tsx').then((module) => ({ default: module.LayerCharts }));
+const LossChart = lazy(loadLossChart);
+const LayerCharts = lazy(loadLayerCharts);
 
 export function RunPanel() {
   const model = useStore((state) => state.model);
   const shown = useShownRun();
   const running = useStore((state) => state.run?.status === 'running');
   const progress = useRef<HTMLElement>(null);
+  // A chart that cannot be fetched now is fetched when it is shown, and its failure is told there.
+  useEffect(() => {
+    if (model) Promise.all([loadLossChart(), loadLayerCharts()]).catch(() => undefined);
+  }, [model]);
   // Where the settings fill the screen, a run that starts brings its progress into view.
   useEffect(() => {
     if (running) progress.current?.scrollIntoView({ block: 'nearest' });
@@ -43,9 +50,11 @@ export function RunPanel() {
         </div>
         <div className={styles.lossSpace}>
           {shown ? (
-            <Suspense fallback={null}>
-              <LossChart run={shown.run} />
-            </Suspense>
+            <ErrorBoundary part="The chart">
+              <Suspense fallback={null}>
+                <LossChart run={shown.run} />
+              </Suspense>
+            </ErrorBoundary>
           ) : (
             <Empty title="Nothing has run yet">
               <p>
@@ -56,13 +65,15 @@ export function RunPanel() {
           )}
         </div>
       </section>
-      <section className={panel.card} aria-label="Layers">
+      <section className={panel.card} aria-label="Weights changed">
         <h2>Change of the layers</h2>
         <div className={styles.layerSpace}>
           {shown ? (
-            <Suspense fallback={null}>
-              <LayerCharts run={shown.run} />
-            </Suspense>
+            <ErrorBoundary part="The chart">
+              <Suspense fallback={null}>
+                <LayerCharts run={shown.run} />
+              </Suspense>
+            </ErrorBoundary>
           ) : (
             <Empty title="No weights changed yet">
               <p>Then each layer’s change and how far the states still are from z appear here, layer by layer.</p>

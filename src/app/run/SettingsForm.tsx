@@ -128,7 +128,7 @@ function LayerChips({ layerCount }: { layerCount: number }) {
   const parsed = parseLayers(text, layerCount);
   const chosen = typeof parsed === 'string' ? [] : parsed;
   return (
-    <div className={styles.chips} role="group" aria-label="Layers to change">
+    <div className={styles.chips} role="group" aria-label="Pick by number">
       {Array.from({ length: layerCount }, (_, layer) => {
         const on = chosen.includes(layer);
         return (

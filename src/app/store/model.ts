@@ -7,6 +7,9 @@ import { readDrafts, readSettings } from './storage.ts';
 import { newId } from './ids.ts';
 import type { Slice } from './index.ts';
 
+/** The model that ships with the page; its address is the page's to know, the worker lies in another folder. */
+export const DEMO_MODEL: ModelSource = { kind: 'demo', url: new URL('models/demo', document.baseURI).href };
+
 export type JobKind = 'load' | 'run' | 'compare' | 'export' | 'import';
 
 export interface Job {
@@ -47,7 +50,6 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
 
   onWorkerLost((workerLost) => {
     set({ workerLost, job: null, loading: null, loadFailure: null });
-    get().announce(workerLost.message);
   });
 
   /** Puts the loaded model's own drafts, settings and history in place. */
@@ -63,7 +65,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
 
   return {
     model: null,
-    source: { kind: 'demo' },
+    source: DEMO_MODEL,
     loading: null,
     loadFailure: null,
     workerLost: null,
@@ -91,9 +93,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
         get().announce(`${model.name} is ready, running on ${model.backend.name}.`);
       } catch (error) {
         if (turn !== loads || get().workerLost) return;
-        const loadFailure = toFailure(error);
-        set({ loadFailure });
-        get().announce(`The model could not be loaded. ${loadFailure.message}`);
+        set({ loadFailure: toFailure(error) });
       } finally {
         if (turn === loads) set({ loading: null });
         get().endJob(job);

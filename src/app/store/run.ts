@@ -159,9 +159,8 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
         const failure = toFailure(error);
         const cancelled = failure.code === 'cancelled';
         update(() => ({ status: cancelled ? 'cancelled' : 'failed', seconds: ended(), failure }));
-        get().announce(
-          cancelled ? 'The run was cancelled; the model is as it was.' : `The run failed. ${failure.message}`,
-        );
+        // A failure's own notice is read out where it is shown.
+        if (cancelled) get().announce('The run was cancelled; the model is as it was.');
       } finally {
         get().endJob(job);
       }

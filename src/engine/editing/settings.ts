@@ -13,7 +13,7 @@ export interface MemitSettings {
   weightDecay: number;
   /** clamp_norm_factor: ‖δ‖ is kept at or below this times ‖h0‖. */
   clampNormFactor: number;
-  /** kl_factor: weight of KL(p₀ ‖ p_δ) on "{subject} is a". */
+  /** kl_factor: weight of KL(p_δ ‖ p₀) on "{subject} is a". */
   klFactor: number;
   /** mom2_update_weight, λ: weight of the statistics against the new keys. */
   covarianceWeight: number;

@@ -2,9 +2,19 @@
  * Linear algebra in double precision: the oracle of the GPU kernels, and the product where there is no GPU. Tensors stay
  * float32; every sum is taken in float64.
  */
-import { DeviceError, NotPositiveDefiniteError } from '../errors.ts';
+import { GraphError } from '../errors.ts';
 import type { CpuDevice } from '../runtime/device.ts';
 import { Tensor } from '../runtime/tensor.ts';
+import {
+  addProducts,
+  allRows,
+  euclidean,
+  factor,
+  mirrorLower,
+  solveBackward,
+  solveForward,
+  transposed,
+} from './dense.ts';
 import type {
   AdamState,
   AdamStepOptions,
@@ -13,10 +23,20 @@ import type {
   MatmulOptions,
   RegularizedSolve,
 } from './linear-algebra.ts';
-
-const BETA1 = 0.9;
-const BETA2 = 0.999;
-const EPSILON = 1e-8;
+import {
+  ADAM,
+  adamShape,
+  gatherShape,
+  gramShape,
+  lossShape,
+  matmulShape,
+  matrixShape,
+  regularizedShape,
+  sameShape,
+  scatterShape,
+  squareSize,
+  triangularShape,
+} from './shapes.ts';
 
 export class CpuLinearAlgebra implements LinearAlgebra {
   readonly device: CpuDevice;
@@ -26,125 +46,108 @@ export class CpuLinearAlgebra implements LinearAlgebra {
   }
 
   async matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Promise<Tensor> {
+    const { m, n, k } = matmulShape(a, b, options);
     const { transposeA = false, transposeB = false, alpha = 1, accumulateInto } = options;
-    // Rows of the left and of the right operand along k, so that the inner loop reads both in order.
-    const left = transposeA ? transposed(a) : widened(a);
-    const right = transposeB ? widened(b) : transposed(b);
-    if (left.columns !== right.columns) {
-      throw new DeviceError(
-        `Matrices of ${left.rows}×${left.columns} and ${right.columns}×${right.rows} cannot be multiplied.`,
-      );
-    }
-    const result = accumulateInto ?? Tensor.zeros([left.rows, right.rows]);
-    const out = result.floats;
-    for (let i = 0; i < left.rows; i += 1) {
-      for (let j = 0; j < right.rows; j += 1) {
-        out[i * right.rows + j] += alpha * dot(left.data, i * left.columns, right.data, j * left.columns, left.columns);
-      }
-    }
+    // Both operands with k along their rows.
+    const left = transposeA ? transposed(a.floats, k, m) : Float64Array.from(a.floats);
+    const right = transposeB ? Float64Array.from(b.floats) : transposed(b.floats, k, n);
+    const sum = accumulateInto ? Float64Array.from(accumulateInto.floats) : new Float64Array(m * n);
+    addProducts(allRows(sum, m, n), allRows(left, m, k), allRows(right, n, k), k, alpha);
+    const result = accumulateInto ?? Tensor.zeros([m, n]);
+    result.floats.set(sum);
     return result;
   }
 
   async addGram(c: Tensor, x: Tensor): Promise<void> {
-    const columns = transposed(x);
-    const size = columns.rows;
-    const out = c.floats;
-    for (let i = 0; i < size; i += 1) {
-      for (let j = 0; j <= i; j += 1) {
-        const value =
-          out[i * size + j] +
-          dot(columns.data, i * columns.columns, columns.data, j * columns.columns, columns.columns);
-        out[i * size + j] = value;
-        out[j * size + i] = value;
-      }
-    }
+    const { count, size } = gramShape(c, x);
+    const sum = Float64Array.from(c.floats);
+    addLowerGram(sum, x.floats, count, size);
+    mirrorLower(sum, size);
+    c.floats.set(sum);
   }
 
   async cholesky(a: Tensor): Promise<Tensor> {
-    const size = a.dims[0];
+    const size = squareSize('cholesky', a);
     const l = Float64Array.from(a.floats);
     factor(l, size);
+    for (let i = 0; i < size; i += 1) l.fill(0, i * size + i + 1, (i + 1) * size);
     return Tensor.fromData(Float32Array.from(l), [size, size]);
   }
 
   async solveTriangular(l: Tensor, b: Tensor, transpose = false): Promise<Tensor> {
-    const [size, count] = b.dims;
-    const factorL = Float64Array.from(l.floats);
-    const rows = transposed(b).data;
-    for (let r = 0; r < count; r += 1) {
-      const row = rows.subarray(r * size, (r + 1) * size);
-      if (transpose) solveBackward(factorL, row, size);
-      else solveForward(factorL, row, size);
-    }
-    const solution = new Float32Array(size * count);
-    for (let r = 0; r < count; r += 1) for (let i = 0; i < size; i += 1) solution[i * count + r] = rows[r * size + i];
-    return Tensor.fromData(solution, [size, count]);
+    const { size, count } = triangularShape(l, b);
+    const factors = Float64Array.from(l.floats);
+    mirrorLower(factors, size);
+    const rows = transposed(b.floats, size, count);
+    if (transpose) solveBackward(factors, rows, count, size);
+    else solveForward(factors, rows, count, size);
+    return Tensor.fromData(Float32Array.from(transposed(rows, count, size)), [size, count]);
   }
 
   async solveRegularized(covariance: Tensor, covarianceWeight: number, keys: Tensor): Promise<RegularizedSolve> {
-    const [count, size] = keys.dims;
-    const k = Float64Array.from(keys.floats);
-    const matrix = new Float64Array(size * size);
-    const c = covariance.floats;
-    const columns = transposed(keys).data;
-    for (let i = 0; i < size; i += 1) {
-      for (let j = 0; j <= i; j += 1) {
-        const value = covarianceWeight * c[i * size + j] + dot(columns, i * count, columns, j * count, count);
-        matrix[i * size + j] = value;
-        matrix[j * size + i] = value;
-      }
-    }
+    const { count, size } = regularizedShape(covariance, keys);
+    const matrix = Float64Array.from(covariance.floats, (value) => covarianceWeight * value);
+    addLowerGram(matrix, keys.floats, count, size);
+    mirrorLower(matrix, size);
     const l = matrix.slice();
     factor(l, size);
+    const k = Float64Array.from(keys.floats);
+    const scale = euclidean(k) || 1;
+    const solve = (rows: Float64Array): void => {
+      solveForward(l, rows, count, size);
+      solveBackward(l, rows, count, size);
+    };
+    const residualOf = (solution: Float64Array): Float64Array => {
+      const residual = k.slice();
+      addProducts(allRows(residual, count, size), allRows(solution, count, size), allRows(matrix, size, size), size, -1);
+      return residual;
+    };
     const solution = k.slice();
-    const residualHistory: number[] = [];
-    const norm = Math.sqrt(dot(k, 0, k, 0, k.length));
-    for (let sweep = 0; ; sweep += 1) {
-      const residual = sweep === 0 ? k.slice() : residualOf(matrix, solution, k, size);
-      if (sweep > 0) residualHistory.push(Math.sqrt(dot(residual, 0, residual, 0, residual.length)) / norm);
-      if (sweep === 2) break;
-      for (let e = 0; e < count; e += 1) {
-        const row = residual.subarray(e * size, (e + 1) * size);
-        solveForward(l, row, size);
-        solveBackward(l, row, size);
-      }
-      if (sweep === 0) solution.set(residual);
-      else residual.forEach((value, i) => (solution[i] += value));
-    }
+    solve(solution);
+    const correction = residualOf(solution);
+    const before = euclidean(correction) / scale;
+    solve(correction);
+    for (let i = 0; i < solution.length; i += 1) solution[i] += correction[i];
+    const relativeResidual = euclidean(residualOf(solution)) / scale;
     return {
       solution: Tensor.fromData(Float32Array.from(solution), [count, size]),
-      relativeResidual: residualHistory[residualHistory.length - 1],
-      residualHistory,
+      relativeResidual,
+      residualHistory: [before, relativeResidual],
     };
   }
 
   async crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Promise<LossAndGradient> {
-    const [rows, width] = logits.dims;
-    const logProbabilities = logSoftmaxRows(logits);
+    const { rows, width } = lossShape('crossEntropy', logits, { targets, weights });
+    const logProbabilities = logSoftmaxRows(logits.floats, rows, width);
     const loss = new Float32Array(rows);
     const gradient = new Float32Array(rows * width);
     for (let r = 0; r < rows; r += 1) {
       const target = targets.data[r];
+      expectIndex('crossEntropy', target, width);
       const weight = weights.floats[r];
       loss[r] = -logProbabilities[r * width + target];
-      for (let v = 0; v < width; v += 1) gradient[r * width + v] = weight * Math.exp(logProbabilities[r * width + v]);
-      gradient[r * width + target] -= weight;
+      for (let at = r * width; at < (r + 1) * width; at += 1) {
+        const indicator = at === r * width + target ? 1 : 0;
+        gradient[at] = weight * (Math.exp(logProbabilities[at]) - indicator);
+      }
     }
     return { loss: Tensor.fromData(loss, [rows]), gradient: Tensor.fromData(gradient, [rows, width]) };
   }
 
   async klDivergence(logits: Tensor, reference: Tensor, weights: Tensor): Promise<LossAndGradient> {
-    const [rows, width] = logits.dims;
-    const logProbabilities = logSoftmaxRows(logits);
+    const { rows, width } = lossShape('klDivergence', logits, { reference, weights });
+    const logProbabilities = logSoftmaxRows(logits.floats, rows, width);
+    const logP0 = reference.floats;
     const loss = new Float32Array(rows);
     const gradient = new Float32Array(rows * width);
-    const logP0 = reference.floats;
     for (let r = 0; r < rows; r += 1) {
       let sum = 0;
       for (let at = r * width; at < (r + 1) * width; at += 1) {
-        const p0 = Math.exp(logP0[at]);
-        sum += p0 * (logP0[at] - logProbabilities[at]);
-        gradient[at] = weights.floats[r] * (Math.exp(logProbabilities[at]) - p0);
+        sum += Math.exp(logProbabilities[at]) * (logProbabilities[at] - logP0[at]);
+      }
+      for (let at = r * width; at < (r + 1) * width; at += 1) {
+        const excess = logProbabilities[at] - logP0[at] - sum;
+        gradient[at] = weights.floats[r] * Math.exp(logProbabilities[at]) * excess;
       }
       loss[r] = sum;
     }
@@ -152,31 +155,38 @@ export class CpuLinearAlgebra implements LinearAlgebra {
   }
 
   async logSoftmax(logits: Tensor): Promise<Tensor> {
-    return Tensor.fromData(Float32Array.from(logSoftmaxRows(logits)), logits.dims);
+    const { rows, width } = lossShape('logSoftmax', logits);
+    return Tensor.fromData(Float32Array.from(logSoftmaxRows(logits.floats, rows, width)), [rows, width]);
   }
 
   async gatherRows(source: Tensor, indices: Tensor): Promise<Tensor> {
-    const width = source.dims[1];
-    const rows = source.floats;
-    const gathered = new Float32Array(indices.size * width);
-    indices.data.forEach((index, i) => gathered.set(rows.subarray(index * width, (index + 1) * width), i * width));
-    return Tensor.fromData(gathered, [indices.size, width]);
+    const { rows, width, count } = gatherShape(source, indices);
+    const gathered = new Float32Array(count * width);
+    for (let i = 0; i < count; i += 1) {
+      const index = indices.data[i];
+      expectIndex('gatherRows', index, rows);
+      gathered.set(source.floats.subarray(index * width, (index + 1) * width), i * width);
+    }
+    return Tensor.fromData(gathered, [count, width]);
   }
 
   async scatterAddRows(target: Tensor, indices: Tensor, rows: Tensor, alpha = 1): Promise<void> {
-    const width = target.dims[1];
-    const out = target.floats;
+    const { height, width, count } = scatterShape(target, indices, rows);
+    indices.data.forEach((index) => expectIndex('scatterAddRows', index, height));
     const values = rows.floats;
-    indices.data.forEach((index, i) => {
-      for (let d = 0; d < width; d += 1) out[index * width + d] += alpha * values[i * width + d];
-    });
+    const sums = Float64Array.from(target.floats);
+    for (let i = 0; i < count; i += 1) {
+      const start = indices.data[i] * width;
+      for (let d = 0; d < width; d += 1) sums[start + d] += alpha * values[i * width + d];
+    }
+    target.floats.set(sums);
   }
 
   async adamStep(state: AdamState, gradient: Tensor, options: AdamStepOptions): Promise<void> {
-    const { step, learningRate, decay, maxNorm } = options;
-    const [count, width] = gradient.dims;
-    const correction1 = 1 - BETA1 ** step;
-    const correction2 = Math.sqrt(1 - BETA2 ** step);
+    const { count, width } = adamShape(state, gradient, options);
+    const { beta1, beta2, epsilon } = ADAM;
+    const stepSize = options.learningRate / (1 - beta1 ** options.step);
+    const correction = Math.sqrt(1 - beta2 ** options.step);
     for (let e = 0; e < count; e += 1) {
       const row = ({ floats }: Tensor): Float32Array => floats.subarray(e * width, (e + 1) * width);
       const delta = row(state.delta);
@@ -184,21 +194,25 @@ export class CpuLinearAlgebra implements LinearAlgebra {
       const second = row(state.secondMoment);
       const g = row(gradient);
       const norm = euclidean(delta);
-      const pull = norm > 0 ? decay.floats[e] / norm : 0;
+      const pull = norm > 0 ? options.decay.floats[e] / norm : 0;
+      const stepped = new Float64Array(width);
       for (let d = 0; d < width; d += 1) {
         const total = g[d] + pull * delta[d];
-        first[d] = BETA1 * first[d] + (1 - BETA1) * total;
-        second[d] = BETA2 * second[d] + (1 - BETA2) * total * total;
-        delta[d] -= ((learningRate / correction1) * first[d]) / (Math.sqrt(second[d]) / correction2 + EPSILON);
+        const m = beta1 * first[d] + (1 - beta1) * total;
+        const v = beta2 * second[d] + (1 - beta2) * total * total;
+        first[d] = m;
+        second[d] = v;
+        stepped[d] = delta[d] - (stepSize * m) / (Math.sqrt(v) / correction + epsilon);
       }
-      const stepped = euclidean(delta);
-      const limit = maxNorm.floats[e];
-      if (stepped > limit) for (let d = 0; d < width; d += 1) delta[d] *= limit / stepped;
+      const reached = euclidean(stepped);
+      const limit = options.maxNorm.floats[e];
+      const scale = reached > limit ? limit / reached : 1;
+      for (let d = 0; d < width; d += 1) delta[d] = scale * stepped[d];
     }
   }
 
   async rowNorms(x: Tensor): Promise<Tensor> {
-    const [rows, width] = x.dims;
+    const [rows, width] = matrixShape('rowNorms', x);
     const norms = Float32Array.from({ length: rows }, (_, r) =>
       euclidean(x.floats.subarray(r * width, (r + 1) * width)),
     );
@@ -206,10 +220,10 @@ export class CpuLinearAlgebra implements LinearAlgebra {
   }
 
   async addScaled(a: Tensor, alpha: number, b: Tensor, beta: number): Promise<Tensor> {
-    const left = a.floats;
+    sameShape('addScaled', a, b);
     const right = b.floats;
     return Tensor.fromData(
-      left.map((value, i) => alpha * value + beta * right[i]),
+      a.floats.map((value, i) => alpha * value + beta * right[i]),
       a.dims,
     );
   }
@@ -219,89 +233,26 @@ export class CpuLinearAlgebra implements LinearAlgebra {
   }
 }
 
-interface Rows {
-  readonly data: Float64Array;
-  readonly rows: number;
-  readonly columns: number;
+/** Adds XᵀX to the lower half of `sum` [size, size], X [count, size]. */
+function addLowerGram(sum: Float64Array, x: Float32Array, count: number, size: number): void {
+  const columns = allRows(transposed(x, count, size), size, count);
+  addProducts(allRows(sum, size, size), columns, columns, count, 1, true);
 }
 
-function widened({ floats, dims: [rows, columns] }: Tensor): Rows {
-  return { data: Float64Array.from(floats), rows, columns };
-}
-
-function transposed({ floats, dims: [rows, columns] }: Tensor): Rows {
-  const data = new Float64Array(rows * columns);
-  for (let i = 0; i < rows; i += 1) for (let j = 0; j < columns; j += 1) data[j * rows + i] = floats[i * columns + j];
-  return { data, rows: columns, columns: rows };
-}
-
-/** Four sums at once: the additions of one would wait for each other. */
-function dot(a: Float64Array, aStart: number, b: Float64Array, bStart: number, length: number): number {
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  let i = 0;
-  for (; i + 3 < length; i += 4) {
-    s0 += a[aStart + i] * b[bStart + i];
-    s1 += a[aStart + i + 1] * b[bStart + i + 1];
-    s2 += a[aStart + i + 2] * b[bStart + i + 2];
-    s3 += a[aStart + i + 3] * b[bStart + i + 3];
-  }
-  for (; i < length; i += 1) s0 += a[aStart + i] * b[bStart + i];
-  return s0 + s1 + s2 + s3;
-}
-
-function euclidean(values: Float32Array): number {
-  let sum = 0;
-  for (const value of values) sum += value * value;
-  return Math.sqrt(sum);
-}
-
-/** Lower Cholesky factor in place, zeros above the diagonal. */
-function factor(a: Float64Array, size: number): void {
-  for (let i = 0; i < size; i += 1) {
-    for (let j = 0; j < i; j += 1) {
-      a[i * size + j] = (a[i * size + j] - dot(a, i * size, a, j * size, j)) / a[j * size + j];
-    }
-    const pivot = a[i * size + i] - dot(a, i * size, a, i * size, i);
-    if (!(pivot > 0)) throw new NotPositiveDefiniteError(i);
-    a[i * size + i] = Math.sqrt(pivot);
-    a.fill(0, i * size + i + 1, (i + 1) * size);
-  }
-}
-
-function solveForward(l: Float64Array, x: Float64Array, size: number): void {
-  for (let i = 0; i < size; i += 1) x[i] = (x[i] - dot(l, i * size, x, 0, i)) / l[i * size + i];
-}
-
-/** Column by column: L is read along its rows. */
-function solveBackward(l: Float64Array, x: Float64Array, size: number): void {
-  for (let i = size - 1; i >= 0; i -= 1) {
-    x[i] /= l[i * size + i];
-    const value = x[i];
-    for (let j = 0; j < i; j += 1) x[j] -= l[i * size + j] * value;
-  }
-}
-
-function residualOf(matrix: Float64Array, solution: Float64Array, keys: Float64Array, size: number): Float64Array {
-  return keys.map((key, at) => {
-    const row = Math.floor(at / size);
-    return key - dot(matrix, (at % size) * size, solution, row * size, size);
-  });
-}
-
-function logSoftmaxRows(logits: Tensor): Float64Array {
-  const [rows, width] = logits.dims;
-  const values = logits.floats;
+function logSoftmaxRows(values: Float32Array, rows: number, width: number): Float64Array {
   const result = new Float64Array(rows * width);
-  for (let r = 0; r < rows; r += 1) {
+  for (let start = 0; start < rows * width; start += width) {
+    const end = start + width;
     let peak = -Infinity;
-    for (let v = r * width; v < (r + 1) * width; v += 1) if (values[v] > peak) peak = values[v];
+    for (let at = start; at < end; at += 1) if (values[at] > peak) peak = values[at];
     let sum = 0;
-    for (let v = r * width; v < (r + 1) * width; v += 1) sum += Math.exp(values[v] - peak);
+    for (let at = start; at < end; at += 1) sum += Math.exp(values[at] - peak);
     const normalizer = peak + Math.log(sum);
-    for (let v = r * width; v < (r + 1) * width; v += 1) result[v] = values[v] - normalizer;
+    for (let at = start; at < end; at += 1) result[at] = values[at] - normalizer;
   }
   return result;
+}
+
+function expectIndex(operation: string, index: number, count: number): void {
+  if (!(index >= 0 && index < count)) throw new GraphError(`${operation}: index ${index} is not in 0..${count - 1}.`);
 }

@@ -75,7 +75,10 @@ export interface LinearAlgebra {
   /** Cross entropy −log softmax(logits)[target] per row (unweighted), gradient of Σ weight·loss. targets int32 [n], weights [n]. */
   crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Promise<LossAndGradient>;
 
-  /** KL(p₀ ‖ p) per row (unweighted), gradient of Σ weight·KL; `reference` holds log p₀ [n, V]. */
+  /**
+   * KL(p ‖ p₀) per row (unweighted), p = softmax(logits), gradient of Σ weight·KL; `reference` holds log p₀ [n, V].
+   * The direction is that of the reference, whose kl_div gets log p₀ as its input and log p as its target (compute_z.py).
+   */
   klDivergence(logits: Tensor, reference: Tensor, weights: Tensor): Promise<LossAndGradient>;
 
   /** log softmax over the last axis: [n, V] → [n, V]. */

@@ -160,9 +160,8 @@ function splitFields(line: string): string[] {
   const separator = ['\t', '|', ','].find((candidate) => outside.includes(candidate)) ?? ',';
   // A field is quoted as a whole ("" stands for a quote in it) or runs up to the next separator.
   const field = new RegExp(`[${separator}](?: *"((?:[^"]|"")*)" *(?=[${separator}]|$)|([^${separator}]*))`, 'g');
-  return [...(separator + line).matchAll(field)].map(([, quoted, plain]) =>
-    (quoted?.replaceAll('""', '"') ?? plain).trim(),
-  );
+  const fields = (separator + line).matchAll(field) as Iterable<[string, string | undefined, string | undefined]>;
+  return [...fields].map(([, quoted, plain]) => (quoted?.replaceAll('""', '"') ?? plain ?? '').trim());
 }
 
 function folded(text: string): string {

@@ -2,7 +2,7 @@
 import { ModelTokenizer } from '../../../src/engine/tokens/tokenizer.ts';
 
 const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
-const letters = [...'▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,\'"'];
+const letters = Array.from('▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,\'"');
 const merged = ['▁i', '▁is', '▁P', '▁Pa', '▁Par', 'is', 'Par', '▁in'];
 const vocabulary = ['<unk>', '<s>', '</s>', ...bytes, ...letters, ...merged];
 

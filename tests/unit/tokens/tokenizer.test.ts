@@ -30,6 +30,21 @@ describe('ModelTokenizer', () => {
     expect(demoTokenizer.encode('<|endoftext|>The', { special: false })[0]).toBe(4095);
   });
 
+  it('gives the ids of the tiny model’s tokenizer', () => {
+    const folder = 'tests/reference/models/tiny-gpt2';
+    const tokenizer = ModelTokenizer.create(
+      readText(`${folder}/tokenizer.json`),
+      readText(`${folder}/tokenizer_config.json`),
+    );
+    const { tokens } = JSON.parse(readText('tests/reference/goldens/tiny-gpt2.json')) as {
+      tokens: { text: string; ids: number[] };
+    };
+    expect(tokenizer.encode(tokens.text, { special: true })).toEqual(tokens.ids);
+    expect(tokenizer.decode(tokens.ids)).toBe(tokens.text);
+    expect(tokenizer.vocabSize).toBe(300);
+    expect(tokenizer.endOfTextId).toBe(0);
+  });
+
   it('finds the end of text without a configuration, or says that there is none', () => {
     const json = readText('public/models/demo/tokenizer.json');
     expect(ModelTokenizer.create(json, '{}').endOfTextId).toBe(4095);

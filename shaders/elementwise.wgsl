@@ -1,0 +1,68 @@
+// What goes over a tensor once: alpha·A + beta·B, the transpose, and sums of squares. All of it waits for memory, so each is the
+// plainest kernel there is: one thread an element, or, for the sums, a fixed number of workgroups that stride over the
+// tensor and leave one partial sum each, which the caller adds up in double precision.
+
+struct Params {
+  workgroups: u32,
+  size: u32,
+  // Of the matrix that is transposed.
+  columns: u32,
+  alpha: f32,
+  beta: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> combined: array<f32>;
+
+const THREADS = 256u;
+
+@compute @workgroup_size(THREADS)
+fn add_scaled(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let at = (group.x + group.y * groups.x) * THREADS + thread;
+  if (at >= params.size) { return; }
+  combined[at] = params.alpha * a[at] + params.beta * b[at];
+}
+
+@group(0) @binding(2) var<storage, read_write> result: array<f32>;
+
+// [size / columns, columns] → [columns, size / columns]
+@compute @workgroup_size(THREADS)
+fn transpose(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let at = (group.x + group.y * groups.x) * THREADS + thread;
+  if (at >= params.size) { return; }
+  let rows = params.size / params.columns;
+  result[at] = a[(at % rows) * params.columns + at / rows];
+}
+
+var<workgroup> partial: array<f32, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn sum_of_squares(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let number = group.x + group.y * groups.x;
+  if (number >= params.workgroups) { return; }
+  var squares = 0.0;
+  for (var at = number * THREADS + thread; at < params.size; at += params.workgroups * THREADS) {
+    squares += a[at] * a[at];
+  }
+  partial[thread] = squares;
+  workgroupBarrier();
+  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+    if (thread < half) { partial[thread] += partial[thread + half]; }
+    workgroupBarrier();
+  }
+  if (thread == 0u) { result[number] = partial[0]; }
+}

@@ -1,0 +1,81 @@
+/**
+ * WebGPU in Node, through Dawn: the machine's own GPU where there is one, else the software Vulkan driver that Chromium
+ * brings along, which is slow but runs every kernel.
+ */
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { create, globals } from 'webgpu';
+import { DeviceError } from '../engine/errors.ts';
+import { requestGpu } from '../engine/runtime/gpu.ts';
+
+const ICD_VARIABLE = 'VK_ICD_FILENAMES';
+const ICD_NAME = 'vk_swiftshader_icd.json';
+const SYSTEM_CHROMIUM_FOLDERS = ['/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome'];
+/** Keeps a library in memory although Node, which finds no add-on in it, closes it again (RTLD_NODELETE of dlfcn.h). */
+const STAY_LOADED = 0x1000;
+
+/** Dawn's binding crashes when its instance is collected while devices of it live, so they are kept to the end. */
+const instances: GPU[] = [];
+
+/**
+ * A device with all that its adapter offers; the caller destroys it, or the process does not end.
+ * @throws DeviceError when there is neither a GPU nor a software driver
+ */
+export async function createDawnDevice(): Promise<GPUDevice> {
+  Object.assign(globalThis, globals);
+  const adapter = (await requestAdapter()) ?? (await requestSoftwareAdapter());
+  if (!adapter) {
+    throw new DeviceError('There is neither a graphics adapter nor a software Vulkan driver on this machine.', {
+      next: `Install Chromium, which brings one, or point ${ICD_VARIABLE} at a driver's manifest.`,
+    });
+  }
+  return requestGpu(adapter);
+}
+
+function requestAdapter(): Promise<GPUAdapter | null> {
+  const instance = create([]);
+  instances.push(instance);
+  return instance.requestAdapter({ powerPreference: 'high-performance' });
+}
+
+async function requestSoftwareAdapter(): Promise<GPUAdapter | null> {
+  const manifest = await findSoftwareIcd();
+  if (manifest === null) return null;
+  // The Vulkan loader reads this each time an instance is made; Dawn makes a new one.
+  process.env[ICD_VARIABLE] = manifest;
+  loadVulkanFrom(dirname(manifest));
+  return requestAdapter();
+}
+
+/**
+ * The manifest of a software Vulkan driver: what `VK_ICD_FILENAMES` says, else the one in a system Chromium's folder,
+ * else the one beside Playwright's Chromium. Null when there is none.
+ */
+export async function findSoftwareIcd(): Promise<string | null> {
+  const chosen = process.env[ICD_VARIABLE]?.split(delimiter)[0];
+  if (chosen) return chosen;
+  const folders = [...SYSTEM_CHROMIUM_FOLDERS];
+  try {
+    // A development dependency: an installation without it has only the system's Chromium.
+    const { chromium } = await import('@playwright/test');
+    folders.push(dirname(chromium.executablePath()));
+  } catch {
+    // Playwright is not installed.
+  }
+  return folders.map((folder) => join(folder, ICD_NAME)).find((path) => existsSync(path)) ?? null;
+}
+
+/**
+ * Dawn asks for `libvulkan.so.1` by name, which a machine without Vulkan lacks; Chromium has a copy beside its driver. Once
+ * that is in memory, the name resolves to it.
+ */
+function loadVulkanFrom(folder: string): void {
+  const library = join(folder, 'libvulkan.so.1');
+  if (!existsSync(library)) return;
+  try {
+    process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | STAY_LOADED);
+  } catch {
+    // Always: it is no Node add-on. It stays loaded all the same.
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Runs WGSL kernels: a kernel is described as data (file, entry point, parameters), compiled once, and dispatched in batches.
+ *
+ * Conventions every file in shaders/ keeps: `@group(0) @binding(0)` is the uniform `params`, whose fields are those of the
+ * kernel in the same order; the tensors of a dispatch follow at bindings 1, 2, …; a workgroup finds its number with
+ * `group.x + group.y * groups.x` and returns when that is not below `params.workgroups`, the first field of all.
+ */
+import { DeviceError } from '../../errors.ts';
+import type { GpuDevice } from '../../runtime/device.ts';
+import type { Tensor } from '../../runtime/tensor.ts';
+
+/** The text of a file of shaders/, by its name: the browser's bundle holds it, Node reads it. */
+export type ShaderSource = (file: string) => string | Promise<string>;
+
+type ParameterTypes = Readonly<Record<string, 'u32' | 'f32'>>;
+
+export interface Kernel<Parameters extends ParameterTypes = ParameterTypes> {
+  readonly file: string;
+  readonly entryPoint: string;
+  /** Fields of the uniform after `workgroups`, in the shader's order. */
+  readonly parameters: Parameters;
+}
+
+export interface Dispatch<Parameters extends ParameterTypes = ParameterTypes> {
+  readonly kernel: Kernel<Parameters>;
+  /** Values of `override` constants; each set of them is a pipeline of its own. */
+  readonly constants?: Readonly<Record<string, number>>;
+  readonly values: Readonly<Record<keyof Parameters, number>>;
+  /** Bindings 1, 2, … */
+  readonly tensors: readonly Tensor[];
+  readonly workgroups: number;
+}
+
+/** Checks the parameters of a dispatch against its kernel and forgets their names' type, so that batches can mix kernels. */
+export function dispatch<Parameters extends ParameterTypes>(description: Dispatch<Parameters>): Dispatch {
+  return description;
+}
+
+/**
+ * Dispatches of one submission. A driver resets the GPU when one submission runs for seconds (about two on Windows); a
+ * factorisation of thousands of steps is therefore handed over piece by piece.
+ */
+const DISPATCHES_PER_SUBMISSION = 48;
+
+/** Room for the parameters of one dispatch; no kernel has more than 16. */
+const PARAMETER_BYTES = 64;
+const UNIFORM_USAGE = 0x40 | 0x8; // GPUBufferUsage.UNIFORM | COPY_DST; the global is absent in Node
+
+export class KernelRunner {
+  readonly #device: GpuDevice;
+  readonly #sourceOf: ShaderSource;
+  readonly #modules = new Map<string, Promise<GPUShaderModule>>();
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+
+  constructor(device: GpuDevice, sourceOf: ShaderSource) {
+    this.#device = device;
+    this.#sourceOf = sourceOf;
+  }
+
+  /**
+   * Queues the dispatches in order; each sees what those before it wrote. Resolves when they are accepted, not when they
+   * are done: reading a tensor waits for that.
+   * @throws DeviceError when a shader does not compile or the device refuses the work
+   */
+  async run(dispatches: readonly Dispatch[], label: string): Promise<void> {
+    const pipelines = await Promise.all(dispatches.map((each) => this.#pipeline(each)));
+    for (let start = 0; start < dispatches.length; start += DISPATCHES_PER_SUBMISSION) {
+      const end = start + DISPATCHES_PER_SUBMISSION;
+      await this.#submit(dispatches.slice(start, end), pipelines.slice(start, end), label);
+    }
+  }
+
+  async #submit(dispatches: readonly Dispatch[], pipelines: GPUComputePipeline[], label: string): Promise<void> {
+    const { gpu } = this.#device;
+    gpu.pushErrorScope('validation');
+    let verdict: Promise<GPUError | null>;
+    try {
+      this.#encode(dispatches, pipelines, label);
+    } finally {
+      // Scopes nest: this one is closed before anyone else can open another.
+      verdict = gpu.popErrorScope();
+    }
+    const error = await verdict;
+    if (error) throw new DeviceError(`The GPU refused “${label}”: ${error.message}`);
+  }
+
+  #encode(dispatches: readonly Dispatch[], pipelines: GPUComputePipeline[], label: string): void {
+    const { gpu } = this.#device;
+    const slot = Math.max(PARAMETER_BYTES, gpu.limits.minUniformBufferOffsetAlignment);
+    const uniforms = this.#uniforms(dispatches, slot, `${label}: parameters`);
+    try {
+      const encoder = gpu.createCommandEncoder({ label });
+      const pass = encoder.beginComputePass({ label });
+      dispatches.forEach(({ tensors, workgroups, kernel }, i) => {
+        const parameters = { buffer: uniforms.buffer, offset: i * slot, size: PARAMETER_BYTES };
+        const resources = [parameters, ...tensors.map(({ buffer }) => ({ buffer }))];
+        pass.setPipeline(pipelines[i]);
+        pass.setBindGroup(
+          0,
+          gpu.createBindGroup({
+            label: nameOf(kernel),
+            layout: pipelines[i].getBindGroupLayout(0),
+            entries: resources.map((resource, binding) => ({ binding, resource })),
+          }),
+        );
+        // One dimension holds 65,535 workgroups only; the kernels count over two.
+        const x = Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension);
+        pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
+      });
+      pass.end();
+      gpu.queue.submit([encoder.finish()]);
+    } finally {
+      // What was submitted keeps the memory until it is done.
+      uniforms.dispose();
+    }
+  }
+
+  /** One slot of parameters for each dispatch, in one buffer. */
+  #uniforms(dispatches: readonly Dispatch[], slot: number, label: string): Tensor {
+    const bytes = new DataView(new ArrayBuffer(slot * dispatches.length));
+    dispatches.forEach(({ kernel, values, workgroups }, i) => {
+      bytes.setUint32(i * slot, workgroups, true);
+      Object.entries(kernel.parameters).forEach(([name, type], field) => {
+        const at = i * slot + 4 * (field + 1);
+        if (type === 'u32') bytes.setUint32(at, values[name], true);
+        else bytes.setFloat32(at, values[name], true);
+      });
+    });
+    const { gpu } = this.#device;
+    const buffer = gpu.createBuffer({ size: bytes.byteLength, usage: UNIFORM_USAGE, label });
+    gpu.queue.writeBuffer(buffer, 0, bytes);
+    return this.#device.adopt([bytes.byteLength / 4], 'int32', buffer, () => buffer.destroy());
+  }
+
+  #pipeline({ kernel, constants = {} }: Dispatch): Promise<GPUComputePipeline> {
+    const key = `${nameOf(kernel)} ${JSON.stringify(constants)}`;
+    return remembered(this.#pipelines, key, async () => {
+      const module = await remembered(this.#modules, kernel.file, () => this.#compile(kernel.file));
+      try {
+        return await this.#device.gpu.createComputePipelineAsync({
+          label: key,
+          layout: 'auto',
+          compute: { module, entryPoint: kernel.entryPoint, constants: { ...constants } },
+        });
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new DeviceError(`The kernel ${key} could not be prepared: ${reason}`, { cause });
+      }
+    });
+  }
+
+  async #compile(file: string): Promise<GPUShaderModule> {
+    const code = await this.#sourceOf(file);
+    const { gpu } = this.#device;
+    gpu.pushErrorScope('validation');
+    const module = gpu.createShaderModule({ label: file, code });
+    const verdict = gpu.popErrorScope();
+    const { messages } = await module.getCompilationInfo();
+    const errors = messages.filter(({ type }) => type === 'error');
+    const failure = await verdict;
+    if (errors.length === 0 && !failure) return module;
+    const listed = errors.map(({ lineNum, linePos, message }) => `${file}:${lineNum}:${linePos}: ${message}`);
+    throw new DeviceError(
+      `The shader ${file} does not compile:\n${listed.join('\n') || failure?.message}\n\n${numbered(code)}`,
+    );
+  }
+}
+
+/** The value under `key`, made on first use; a failure is not remembered. */
+function remembered<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = cache.get(key);
+  if (known) return known;
+  const made = make();
+  cache.set(key, made);
+  made.catch(() => cache.delete(key));
+  return made;
+}
+
+function nameOf({ file, entryPoint }: Kernel): string {
+  return `${file}/${entryPoint}`;
+}
+
+function numbered(code: string): string {
+  return code
+    .split('\n')
+    .map((line, i) => `${String(i + 1).padStart(4)} ${line}`)
+    .join('\n');
+}
