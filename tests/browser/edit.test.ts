@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { expect, test, type Page } from '@playwright/test';
 
 const EDITS = [
-  { subject: 'Michel Denisot', relation: 'person_native_language', object: 'English', was: 'French' },
-  { subject: 'Hank Aaron', relation: 'person_plays_pro_sport', object: 'hockey', was: 'baseball' },
-  { subject: 'Kuala Langat', relation: 'landmark_in_country', object: 'Spain', was: 'Malaysia' },
+  { subject: 'Jean Gaven', relation: 'person_native_language', object: 'Russian', was: 'French' },
+  { subject: 'Toko Yasuda', relation: 'person_plays_instrument', object: 'violin', was: 'guitar' },
+  { subject: 'iPhone 5', relation: 'product_by_company', object: 'Nintendo', was: 'Apple' },
 ];
 
 /** Opens the page on the WASM backend and waits until the model is ready. */
@@ -66,7 +66,7 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
   for (const [i, edit] of EDITS.entries()) await expect(topToken(page, i + 1)).toContainText(edit.object);
 
   const model = await download(page, 'Full model (F16)');
-  expect(model.name).toMatch(/^demo-.*english.*\.safetensors$/);
+  expect(model.name).toMatch(/^demo-.*russian.*\.safetensors$/);
   const source = await readFile('public/models/demo/model.safetensors');
   expect(model.bytes.length).toBe(source.length);
   expect(model.bytes.equals(source)).toBe(false);

@@ -13,7 +13,7 @@ const names: Record<RunPhase, { name: string; purpose: string }> = {
   spread: { name: 'Spread', purpose: 'the change of the weights, layer by layer' },
 };
 
-type PhaseState = 'waiting' | 'active' | 'done';
+type PhaseState = 'waiting' | 'active' | 'stopped' | 'done';
 
 function stateOf(run: RunView | null, phase: RunPhase): PhaseState {
   if (!run) return 'waiting';
@@ -21,14 +21,19 @@ function stateOf(run: RunView | null, phase: RunPhase): PhaseState {
   const latest = PHASES.findLastIndex((candidate) => run.phases[candidate] !== undefined);
   const at = PHASES.indexOf(phase);
   if (at < latest) return 'done';
-  return at === latest && run.status === 'running' ? 'active' : 'waiting';
+  if (at !== latest) return 'waiting';
+  return run.status === 'running' ? 'active' : 'stopped';
 }
 
 function wordsFor(state: PhaseState, progress: PhaseProgress | undefined, purpose: string): string {
   if (state === 'waiting') return purpose;
   if (state === 'done') return progress === undefined || progress.detail === '' ? 'done' : progress.detail;
-  const left = progress?.secondsLeft;
-  const parts = [progress?.detail ?? '', left == null ? '' : formatTimeLeft(left)];
+  const left = state === 'active' ? progress?.secondsLeft : null;
+  const parts = [
+    progress?.detail ?? '',
+    state === 'stopped' ? 'stopped' : '',
+    left == null ? '' : formatTimeLeft(left),
+  ];
   return parts.filter((part) => part !== '').join(' · ') || purpose;
 }
 

@@ -99,7 +99,13 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     };
     const residualOf = (solution: Float64Array): Float64Array => {
       const residual = k.slice();
-      addProducts(allRows(residual, count, size), allRows(solution, count, size), allRows(matrix, size, size), size, -1);
+      addProducts(
+        allRows(residual, count, size),
+        allRows(solution, count, size),
+        allRows(matrix, size, size),
+        size,
+        -1,
+      );
       return residual;
     };
     const solution = k.slice();

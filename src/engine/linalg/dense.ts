@@ -139,7 +139,8 @@ export function transposed(values: Float32Array | Float64Array, rows: number, co
     const iEnd = Math.min(i + ROW_BLOCK, rows);
     for (let j = 0; j < columns; j += ROW_BLOCK) {
       const jEnd = Math.min(j + ROW_BLOCK, columns);
-      for (let r = i; r < iEnd; r += 1) for (let s = j; s < jEnd; s += 1) result[s * rows + r] = values[r * columns + s];
+      for (let r = i; r < iEnd; r += 1)
+        for (let s = j; s < jEnd; s += 1) result[s * rows + r] = values[r * columns + s];
     }
   }
   return result;
