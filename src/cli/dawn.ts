@@ -11,6 +11,7 @@ import { requestGpu } from '../engine/runtime/gpu.ts';
 
 const ICD_VARIABLE = 'VK_ICD_FILENAMES';
 const ICD_NAME = 'vk_swiftshader_icd.json';
+const VULKAN_LOADER = 'libvulkan.so.1';
 const SYSTEM_CHROMIUM_FOLDERS = ['/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome'];
 /** Keeps a library in memory although Node, which finds no add-on in it, closes it again (RTLD_NODELETE of dlfcn.h). */
 const STAY_LOADED = 0x1000;
@@ -24,6 +25,7 @@ const instances: GPU[] = [];
  */
 export async function createDawnDevice(): Promise<GPUDevice> {
   Object.assign(globalThis, globals);
+  await ensureVulkanLoader();
   const adapter = (await requestAdapter()) ?? (await requestSoftwareAdapter());
   if (!adapter) {
     throw new DeviceError('There is neither a graphics adapter nor a software Vulkan driver on this machine.', {
@@ -44,7 +46,6 @@ async function requestSoftwareAdapter(): Promise<GPUAdapter | null> {
   if (manifest === null) return null;
   // The Vulkan loader reads this each time an instance is made; Dawn makes a new one.
   process.env[ICD_VARIABLE] = manifest;
-  loadVulkanFrom(dirname(manifest));
   return requestAdapter();
 }
 
@@ -67,15 +68,22 @@ export async function findSoftwareIcd(): Promise<string | null> {
 }
 
 /**
- * Dawn asks for `libvulkan.so.1` by name, which a machine without Vulkan lacks; Chromium has a copy beside its driver. Once
+ * Dawn asks for the Vulkan loader by name, which a machine without Vulkan lacks; Chromium has a copy beside its driver. Once
  * that is in memory, the name resolves to it.
  */
-function loadVulkanFrom(folder: string): void {
-  const library = join(folder, 'libvulkan.so.1');
-  if (!existsSync(library)) return;
+async function ensureVulkanLoader(): Promise<void> {
+  if (process.platform !== 'linux' || isLoadable(VULKAN_LOADER)) return;
+  const manifest = await findSoftwareIcd();
+  if (manifest !== null) isLoadable(join(dirname(manifest), VULKAN_LOADER));
+}
+
+/** Loads a library for good and says whether it is there. */
+function isLoadable(library: string): boolean {
   try {
     process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | constants.dlopen.RTLD_GLOBAL | STAY_LOADED);
-  } catch {
-    // Always: it is no Node add-on. It stays loaded all the same.
+    return true;
+  } catch (error) {
+    // Node always complains, if only that the library is no add-on; it stays loaded all the same.
+    return !/cannot open shared object file/.test(String(error));
   }
 }

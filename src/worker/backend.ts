@@ -34,11 +34,16 @@ export async function startBackend(choice: BackendChoice): Promise<BrowserBacken
   return startWebGpu(found.adapter, found.name, reason);
 }
 
-type FoundGpu = { adapter: GPUAdapter; name: string; software: boolean };
+interface FoundGpu {
+  adapter: GPUAdapter;
+  name: string;
+  software: boolean;
+}
 
 /** The adapter, or why there is none, as the end of a sentence. */
 async function findGpu(): Promise<FoundGpu | string> {
-  const gpu = (navigator as Navigator & { gpu?: GPU }).gpu;
+  // Absent in browsers without WebGPU and in insecure contexts, whatever the type says.
+  const gpu = navigator.gpu as GPU | undefined;
   if (!gpu) return 'this browser has no WebGPU';
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) return 'WebGPU finds no graphics adapter here';
@@ -58,7 +63,7 @@ async function startWebGpu(adapter: GPUAdapter, name: string, reason: string): P
   ort.env.wasm.wasmPaths = wasmPaths('webgpu');
   // The graphs run on the GPU; WebAssembly only orders them.
   ort.env.wasm.numThreads = 1;
-  ort.env.webgpu.device = gpu as never;
+  ort.env.webgpu.device = gpu;
   const device = new GpuDevice(gpu);
   return {
     runtime: new Runtime(ort, device),

@@ -108,7 +108,7 @@ export function inspectDraft(workbench: Workbench, draft: EditDraft): RowInspect
 /** Top five next tokens for the rows that have a prompt. */
 export async function addPredictions(workbench: Workbench, rows: readonly RowInspection[]): Promise<void> {
   const asked = rows.filter(({ fullPrompt }) => fullPrompt !== null);
-  const tops = await workbench.predict(asked.map(({ fullPrompt }) => fullPrompt as string));
+  const tops = await workbench.predict(asked.map(({ fullPrompt }) => fullPrompt!));
   asked.forEach((row, i) => {
     row.top = predictions(workbench.tokenizer, tops[i]);
   });

@@ -9,12 +9,9 @@ export const DEMO_MODEL = 'public/models/demo';
 export const TINY_MODEL = 'tests/reference/models/tiny-gpt2';
 
 /** A file that a script in tests/reference wrote. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the test says what the script wrote
 export function golden<T>(name: string): T {
   return JSON.parse(readFileSync(`tests/reference/goldens/${name}.json`, 'utf8')) as T;
-}
-
-export function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(path, 'utf8')) as T;
 }
 
 /** A model on one thread: sums are then taken in the same order on every machine. */

@@ -73,11 +73,8 @@ export function defaultSettings(
 export function validateSettings(settings: MemitSettings, layerCount: number): MemitSettings {
   const parsed = memitSettingsSchema.safeParse(settings);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new EngineError(
-      'input',
-      `The setting “${issue?.path.join('.') ?? '?'}” is not usable: ${issue?.message ?? ''}`,
-    );
+    const { path, message } = parsed.error.issues[0];
+    throw new EngineError('input', `The setting “${path.join('.')}” is not usable: ${message}`);
   }
   const layers = parsed.data.layers;
   for (let i = 0; i < layers.length; i += 1) {

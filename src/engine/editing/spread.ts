@@ -159,7 +159,7 @@ async function addAtLookup(
     const hidden = await forwardRows(model, weights, batchOf(batchRows.map(({ ids }) => ids)), {
       through: layer,
       taps: (at) => (at === layer ? [output] : []),
-      onTap: (_, outputs) => add(outputs[output] as Tensor),
+      onTap: (_, outputs) => add(outputs[output]!),
       signal: job.signal,
     });
     hidden.dispose();

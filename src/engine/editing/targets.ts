@@ -269,7 +269,7 @@ class TargetBatch {
    * is the last evaluation.
    */
   async step(step: number, last: boolean): Promise<StepLosses[]> {
-    const state = this.#state as BatchState;
+    const state = this.#state!;
     return scoped(async (scope) => {
       const { hidden, inputs } = await this.#forward(state, scope);
       const { losses, gradient } = await this.#loss(state, hidden, step, scope);
@@ -410,7 +410,7 @@ class TargetBatch {
   }
 
   #blockInputs(state: BatchState, layer: number, hidden: Tensor): Parameters<LanguageModel['block']>[2] {
-    const causal = this.#causalMask as Tensor;
+    const causal = this.#causalMask!;
     if (!state.pastMask) return { hidden, causalMask: causal };
     const past = state.pasts[layer - this.#lastLayer - 1];
     return { hidden, causalMask: causal, past: { ...past, mask: state.pastMask } };
@@ -419,7 +419,7 @@ class TargetBatch {
   /** Per token row, its edit's place among the running edits. */
   #editOfRow(state: BatchState, scope: TensorScope): Tensor {
     const places = new Map(state.edits.map((edit, i) => [edit, i]));
-    const indices = Int32Array.from(state.rows, (row) => places.get(row.edit) as number);
+    const indices = Int32Array.from(state.rows, (row) => places.get(row.edit)!);
     return scope.track(this.#model.runtime.device.upload(indices, [indices.length]));
   }
 

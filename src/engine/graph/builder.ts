@@ -196,7 +196,7 @@ export class GraphBuilder {
     };
     if (a.shape.length < 2 || b.shape.length < 2 || a.shape.at(-1) !== b.shape.at(-2)) fail();
     const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)) ?? fail();
-    const shape = [...batch, a.shape.at(-2) as Dim, b.shape.at(-1) as Dim];
+    const shape = [...batch, a.shape.at(-2)!, b.shape.at(-1)!];
     return this.#node('MatMul', [a, b], shape, ([g]) => {
       if (!g) return [null, null];
       return [

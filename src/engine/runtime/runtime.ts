@@ -5,7 +5,7 @@
 import type * as Ort from 'onnxruntime-common';
 import { DeviceError } from '../errors.ts';
 import type { Device } from './device.ts';
-import { GpuDevice } from './device.ts';
+import type { GpuDevice } from './device.ts';
 import { Tensor } from './tensor.ts';
 
 /** The part of onnxruntime-web the engine uses. */
@@ -82,10 +82,7 @@ export class GraphSession {
     } catch (cause) {
       throw new DeviceError(`The graph “${this.label}” failed: ${messageOf(cause)}`, { cause });
     }
-    return Object.fromEntries(outputs.map((name) => [name, this.#fromOrt(results[name] as Ort.Tensor)])) as Record<
-      Name,
-      Tensor
-    >;
+    return Object.fromEntries(outputs.map((name) => [name, this.#fromOrt(results[name])])) as Record<Name, Tensor>;
   }
 
   release(): Promise<void> {
@@ -95,7 +92,7 @@ export class GraphSession {
   #toOrt(tensor: Tensor): Ort.Tensor {
     if (tensor.location === 'gpu') {
       // The WebGPU types of onnxruntime-common and of @webgpu/types name the same buffer.
-      return this.#ort.Tensor.fromGpuBuffer(tensor.buffer as never, { dataType: tensor.type, dims: tensor.dims });
+      return this.#ort.Tensor.fromGpuBuffer(tensor.buffer, { dataType: tensor.type, dims: tensor.dims });
     }
     return tensor.type === 'float32'
       ? new this.#ort.Tensor('float32', tensor.data as Float32Array, tensor.dims)
@@ -105,7 +102,7 @@ export class GraphSession {
   #fromOrt(tensor: Ort.Tensor): Tensor {
     if (tensor.location === 'gpu-buffer') {
       const device = this.#device as GpuDevice;
-      const buffer = tensor.gpuBuffer as unknown as GPUBuffer;
+      const buffer = tensor.gpuBuffer;
       return device.adopt(tensor.dims, tensor.type as 'float32' | 'int32', buffer, () => {
         tensor.dispose();
       });

@@ -106,7 +106,7 @@ export class Covariances {
 
   #adopt(layer: number, file: StatisticsFile): void {
     const { innerSize } = this.#model.config;
-    const values = file.layers.get(layer) as Float32Array;
+    const values = file.layers.get(layer)!;
     this.#matrices.set(layer, this.#model.runtime.device.upload(values, [innerSize, innerSize], `covariance ${layer}`));
     this.#tokens = file.tokens;
   }

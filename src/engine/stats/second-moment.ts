@@ -50,7 +50,7 @@ export async function computeSecondMoments(
         through: Math.max(...wanted),
         taps: (layer) => (wanted.has(layer) ? [BLOCK_OUTPUTS.key] : []),
         onTap: async (layer, outputs) => {
-          await addTokens(model, outputs[BLOCK_OUTPUTS.key] as Tensor, batch.rows, sums.get(layer) as Tensor);
+          await addTokens(model, outputs[BLOCK_OUTPUTS.key]!, batch.rows, sums.get(layer)!);
         },
         signal,
       });

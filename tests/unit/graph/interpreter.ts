@@ -273,9 +273,9 @@ export function evaluate(builder: GraphBuilder, inputs: Readonly<Record<string, 
   for (const node of builder.nodes) {
     const results = evaluateNode(
       node,
-      node.inputs.map((input) => values.get(input) as Dense),
+      node.inputs.map((input) => values.get(input)!),
     );
     node.outputs.forEach((output, i) => values.set(output, results[i]));
   }
-  return Object.fromEntries(builder.outputs.map(({ name, value }) => [name, values.get(value) as Dense]));
+  return Object.fromEntries(builder.outputs.map(({ name, value }) => [name, values.get(value)!]));
 }
