@@ -29,16 +29,16 @@ struct Params {
 
 const THREADS = 256u;
 
-var<workgroup> partial: array<f32, THREADS>;
+var<workgroup> partials: array<f32, THREADS>;
 
 fn sum_over_threads(value: f32, thread: u32) -> f32 {
-  partial[thread] = value;
+  partials[thread] = value;
   workgroupBarrier();
   for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partial[thread] += partial[thread + half]; }
+    if (thread < half) { partials[thread] += partials[thread + half]; }
     workgroupBarrier();
   }
-  let total = partial[0];
+  let total = partials[0];
   workgroupBarrier();
   return total;
 }

@@ -44,7 +44,7 @@ fn transpose(
   result[at] = a[(at % rows) * params.columns + at / rows];
 }
 
-var<workgroup> partial: array<f32, THREADS>;
+var<workgroup> partials: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn sum_of_squares(
@@ -58,11 +58,11 @@ fn sum_of_squares(
   for (var at = number * THREADS + thread; at < params.size; at += params.workgroups * THREADS) {
     squares += a[at] * a[at];
   }
-  partial[thread] = squares;
+  partials[thread] = squares;
   workgroupBarrier();
   for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partial[thread] += partial[thread + half]; }
+    if (thread < half) { partials[thread] += partials[thread + half]; }
     workgroupBarrier();
   }
-  if (thread == 0u) { result[number] = partial[0]; }
+  if (thread == 0u) { result[number] = partials[0]; }
 }

@@ -21,28 +21,28 @@ struct Params {
 const THREADS = 256u;
 const LOWEST = -3.4028234e38;
 
-var<workgroup> partial: array<f32, THREADS>;
+var<workgroup> partials: array<f32, THREADS>;
 
 fn sum_over_threads(value: f32, thread: u32) -> f32 {
-  partial[thread] = value;
+  partials[thread] = value;
   workgroupBarrier();
   for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partial[thread] += partial[thread + half]; }
+    if (thread < half) { partials[thread] += partials[thread + half]; }
     workgroupBarrier();
   }
-  let total = partial[0];
+  let total = partials[0];
   workgroupBarrier();
   return total;
 }
 
 fn maximum_over_threads(value: f32, thread: u32) -> f32 {
-  partial[thread] = value;
+  partials[thread] = value;
   workgroupBarrier();
   for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
+    if (thread < half) { partials[thread] = max(partials[thread], partials[thread + half]); }
     workgroupBarrier();
   }
-  let maximum = partial[0];
+  let maximum = partials[0];
   workgroupBarrier();
   return maximum;
 }
@@ -95,13 +95,14 @@ fn kl_divergence(
   var sum = 0.0;
   for (var v = thread; v < params.width; v += THREADS) {
     let log_probability = (logits[start + v] - norm.maximum) - norm.log_sum;
-    let log_p0 = reference[start + v];
-    let p0 = exp(log_p0);
-    // A token of probability 0 counts nothing, although its logarithm is −∞.
-    if (p0 > 0.0) { sum += p0 * (log_p0 - log_probability); }
-    gradient[start + v] = weights[row] * (exp(log_probability) - p0);
+    sum += exp(log_probability) * (log_probability - reference[start + v]);
   }
   let total = sum_over_threads(sum, thread);
+  for (var v = thread; v < params.width; v += THREADS) {
+    let log_probability = (logits[start + v] - norm.maximum) - norm.log_sum;
+    let excess = (log_probability - reference[start + v]) - total;
+    gradient[start + v] = weights[row] * exp(log_probability) * excess;
+  }
   if (thread == 0u) { loss[row] = total; }
 }
 

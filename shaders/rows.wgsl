@@ -46,7 +46,7 @@ fn scatter_add_rows(
 
 @group(0) @binding(2) var<storage, read_write> norms: array<f32>;
 
-var<workgroup> partial: array<f32, THREADS>;
+var<workgroup> partials: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn row_norms(
@@ -61,11 +61,11 @@ fn row_norms(
     let value = source[row * params.width + column];
     squares += value * value;
   }
-  partial[thread] = squares;
+  partials[thread] = squares;
   workgroupBarrier();
   for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partial[thread] += partial[thread + half]; }
+    if (thread < half) { partials[thread] += partials[thread + half]; }
     workgroupBarrier();
   }
-  if (thread == 0u) { norms[row] = sqrt(partial[0]); }
+  if (thread == 0u) { norms[row] = sqrt(partials[0]); }
 }

@@ -40,7 +40,6 @@ async function startWebGpu(): Promise<NodeBackend> {
   const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'));
   const ort = (await import(pathToFileURL(join(folder, 'ort.webgpu.bundle.min.mjs')).href)) as OrtModule;
   ort.env.wasm.numThreads = 1;
-  ort.env.webgpu.device = gpu;
   const device = new GpuDevice(gpu);
   const { vendor, architecture, description } = gpu.adapterInfo;
   return {

@@ -24,7 +24,10 @@ const instances: GPU[] = [];
  * @throws DeviceError when there is neither a GPU nor a software driver
  */
 export async function createDawnDevice(): Promise<GPUDevice> {
-  Object.assign(globalThis, globals);
+  if (instances.length === 0) {
+    Object.assign(globalThis, globals);
+    acceptSharedMemory();
+  }
   await ensureVulkanLoader();
   const adapter = (await requestAdapter()) ?? (await requestSoftwareAdapter());
   if (!adapter) {
@@ -35,9 +38,32 @@ export async function createDawnDevice(): Promise<GPUDevice> {
   return requestGpu(adapter);
 }
 
+/**
+ * onnxruntime-web writes from its WebAssembly memory, which is shared between threads; Dawn refuses views of such memory.
+ * Dawn makes a new queue object at every access, so the method is changed for all of them.
+ */
+function acceptSharedMemory(): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its queue below
+  const write = GPUQueue.prototype.writeBuffer;
+  GPUQueue.prototype.writeBuffer = function (
+    this: GPUQueue,
+    buffer,
+    offset,
+    data: GPUAllowSharedBufferSource,
+    ...range
+  ) {
+    const shared = data instanceof Uint8Array && !(data.buffer instanceof ArrayBuffer);
+    return write.call(this, buffer, offset, shared ? data.slice() : data, ...range);
+  };
+}
+
 function requestAdapter(): Promise<GPUAdapter | null> {
   const instance = create([]);
   instances.push(instance);
+  // Where onnxruntime-web looks for WebGPU. Node 20 has no navigator, later ones have one without a GPU.
+  const host = globalThis as { navigator?: Navigator };
+  host.navigator ??= {} as Navigator;
+  Object.defineProperty(host.navigator, 'gpu', { value: instance, configurable: true });
   return instance.requestAdapter({ powerPreference: 'high-performance' });
 }
 

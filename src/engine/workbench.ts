@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { ModelError, RequestError } from './errors.ts';
 import { generateContexts, validateContexts } from './editing/contexts.ts';
 import { checkpoint, type Job } from './editing/job.ts';
-import { runMemit } from './editing/memit.ts';
+import { runMemit, validateRequests } from './editing/memit.ts';
 import type { Patch } from './editing/patch.ts';
 import { applyPatches, PatchStack, type StackEntry } from './editing/patch-stack.ts';
 import type { LayerOutcome, RunReport, StepLosses } from './editing/report.ts';
@@ -241,6 +241,8 @@ export class Workbench {
     { job = {}, contexts, progress = {} }: { job?: Job; contexts?: readonly string[]; progress?: RunProgress } = {},
   ): Promise<Patch> {
     const settings = validateSettings(wanted, this.model.config.layerCount);
+    // Before the contexts and the statistics, which can take minutes.
+    validateRequests(requests, this.tokenizer, this.model.config.contextLength);
     const seconds = { contexts: 0, statistics: 0, targets: 0, spread: 0 };
     const clock = stopwatch();
 

@@ -63,7 +63,6 @@ async function startWebGpu(adapter: GPUAdapter, name: string, reason: string): P
   ort.env.wasm.wasmPaths = wasmPaths('webgpu');
   // The graphs run on the GPU; WebAssembly only orders them.
   ort.env.wasm.numThreads = 1;
-  ort.env.webgpu.device = gpu;
   const device = new GpuDevice(gpu);
   return {
     runtime: new Runtime(ort, device),

@@ -30,3 +30,8 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   }
   return Math.sqrt(difference / norm);
 }
+
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the test says what the file holds
+export function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(path, 'utf8')) as T;
+}

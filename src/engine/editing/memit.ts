@@ -40,14 +40,26 @@ export interface MemitResult {
 }
 
 /**
+ * Refuses an empty list and every request that cannot be edited; {@link runMemit} does so before anything else.
+ * @throws EngineError ('input'), RequestError
+ */
+export function validateRequests(
+  requests: readonly EditRequest[],
+  tokenizer: ModelTokenizer,
+  contextLength: number,
+): void {
+  if (requests.length === 0) throw new EngineError('input', 'There is no edit to make.', { next: 'Add an edit.' });
+  for (const request of requests) validateRequest(request, tokenizer, contextLength);
+}
+
+/**
  * Runs MEMIT. The weights given are never written to: the result is the layers' factors R and A.
  * @throws RequestError, EngineError ('input' | 'numeric'), NotPositiveDefiniteError, CancelledError
  */
 export async function runMemit(inputs: MemitInputs, job: Job = {}, progress: MemitProgress = {}): Promise<MemitResult> {
   const { model, tokenizer, requests, contexts, weights, covarianceOf } = inputs;
   const settings = validateSettings(inputs.settings, model.config.layerCount);
-  if (requests.length === 0) throw new EngineError('input', 'There is no edit to make.', { next: 'Add an edit.' });
-  for (const request of requests) validateRequest(request, tokenizer, model.config.contextLength);
+  validateRequests(requests, tokenizer, model.config.contextLength);
   const prompts = requests.map((request) => buildEditPrompts(request, contexts, tokenizer, model.config.contextLength));
 
   const started = performance.now();

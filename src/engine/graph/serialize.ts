@@ -1,6 +1,7 @@
 /** Writes a graph as an ONNX model. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { Attribute, ElementType, GraphBuilder, GraphConstant, GraphNode, Value } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
+import type { Attribute, ElementType, GraphConstant, GraphNode, Value } from './node.ts';
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
@@ -33,10 +34,10 @@ export function serializeModel(builder: GraphBuilder): Uint8Array {
   const outputs = builder.outputs.map(({ name, value }) =>
     create(NodeProtoSchema, { opType: 'Identity', name: `output_${name}`, input: [value.name], output: [name] }),
   );
-  const { nodes, constants } = reachable(builder);
+  const { nodes, constants, needed } = reachable(builder);
   const graph = create(GraphProtoSchema, {
     name: builder.name,
-    node: [...nodes.map(node), ...outputs],
+    node: [...nodes.map((each) => node(each, needed)), ...outputs],
     input: builder.inputs.map(valueInfo),
     output: builder.outputs.map(({ name, value }) => valueInfo({ ...value, name })),
     initializer: constants.map(tensor),
@@ -51,7 +52,11 @@ export function serializeModel(builder: GraphBuilder): Uint8Array {
 }
 
 /** What the outputs depend on: differentiation leaves behind gradients nobody asked for. */
-function reachable(builder: GraphBuilder): { nodes: GraphNode[]; constants: GraphConstant[] } {
+function reachable(builder: GraphBuilder): {
+  nodes: GraphNode[];
+  constants: GraphConstant[];
+  needed: ReadonlySet<Value>;
+} {
   const needed = new Set(builder.outputs.map(({ value }) => value));
   const nodes = builder.nodes
     .toReversed()
@@ -61,36 +66,32 @@ function reachable(builder: GraphBuilder): { nodes: GraphNode[]; constants: Grap
       return used;
     })
     .reverse();
-  return { nodes, constants: builder.constants.filter(({ value }) => needed.has(value)) };
+  return { nodes, constants: builder.constants.filter(({ value }) => needed.has(value)), needed };
 }
 
-function node({ op, name, inputs, outputs, attributes }: GraphNode): NodeProto {
+function node(
+  { op, name, inputs, outputs, optionalOutputs, attributes }: GraphNode,
+  needed: ReadonlySet<Value>,
+): NodeProto {
+  const lastNeeded = outputs.findLastIndex((output) => needed.has(output));
+  const written = outputs.slice(0, Math.max(lastNeeded + 1, outputs.length - optionalOutputs));
   return create(NodeProtoSchema, {
     opType: op,
     name,
     input: inputs.map((input) => input.name),
-    output: outputs.map((output) => output.name),
+    output: written.map((output) => output.name),
     attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
   });
 }
 
-/** Attributes of type float; all other numbers are integers. */
-const FLOAT_ATTRIBUTES = new Set(['epsilon', 'alpha', 'beta']);
-
 function attribute(name: string, value: Attribute): AttributeProto {
+  const { STRING, INT, INTS, FLOAT } = AttributeProto_AttributeType;
   if (typeof value === 'string') {
-    return create(AttributeProtoSchema, {
-      name,
-      type: AttributeProto_AttributeType.STRING,
-      s: new TextEncoder().encode(value),
-    });
+    return create(AttributeProtoSchema, { name, type: STRING, s: new TextEncoder().encode(value) });
   }
-  if (typeof value !== 'number') {
-    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
-  }
-  return FLOAT_ATTRIBUTES.has(name)
-    ? create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value })
-    : create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+  if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: INT, i: BigInt(value) });
+  if ('float' in value) return create(AttributeProtoSchema, { name, type: FLOAT, f: value.float });
+  return create(AttributeProtoSchema, { name, type: INTS, ints: value.map(BigInt) });
 }
 
 function valueInfo({ name, type, shape }: Value): ValueInfoProto {

@@ -4,8 +4,7 @@
  */
 import type * as Ort from 'onnxruntime-common';
 import { DeviceError } from '../errors.ts';
-import type { Device } from './device.ts';
-import type { GpuDevice } from './device.ts';
+import { GpuDevice, type Device } from './device.ts';
 import { Tensor } from './tensor.ts';
 
 /** The part of onnxruntime-web the engine uses. */
@@ -30,10 +29,12 @@ export class Runtime {
    * @throws DeviceError with onnxruntime's message.
    */
   async createSession(model: Uint8Array, label: string): Promise<GraphSession> {
-    const onGpu = this.provider === 'webgpu';
+    const { device } = this;
+    const onGpu = device instanceof GpuDevice;
+    const provider = onGpu ? { name: 'webgpu' as const, device: device.gpu } : this.provider;
     try {
       const session = await this.#ort.InferenceSession.create(model, {
-        executionProviders: [this.provider],
+        executionProviders: [provider],
         graphOptimizationLevel: 'all',
         // Shapes change from run to run; a memory pattern would be made anew for each of them.
         enableMemPattern: false,

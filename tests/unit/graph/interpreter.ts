@@ -135,6 +135,8 @@ function evaluateNode({ op, attributes }: GraphNode, inputs: readonly Dense[]): 
       return [broadcast(x, y, (a, b) => a / b)];
     case 'Max':
       return [broadcast(x, y, Math.max)];
+    case 'Pow':
+      return [broadcast(x, y, (a, b) => a ** b)];
     case 'Neg':
       return [map(x, (v) => -v)];
     case 'Exp':
@@ -186,20 +188,38 @@ function evaluateNode({ op, attributes }: GraphNode, inputs: readonly Dense[]): 
         ),
         (sum) => sum / width,
       );
-      const epsilon = Number(attributes.epsilon);
-      const normalized = broadcast(centered, variance, (a, v) => a / Math.sqrt(v + epsilon));
+      const { float: epsilon } = attributes.epsilon as { float: number };
+      const inverse = map(variance, (v) => 1 / Math.sqrt(v + epsilon));
+      const normalized = broadcast(centered, inverse, (a, b) => a * b);
       return [
         broadcast(
           broadcast(normalized, y, (a, b) => a * b),
           inputs[2],
           (a, b) => a + b,
         ),
+        mean,
+        inverse,
       ];
+    }
+    case 'SimplifiedLayerNormalization': {
+      const last = [x.shape.length - 1];
+      const { float: epsilon } = attributes.epsilon as { float: number };
+      const squares = reduce(
+        map(x, (v) => v * v),
+        last,
+        true,
+        0,
+        (a, b) => a + b,
+      );
+      const normalized = broadcast(x, squares, (a, sum) => a / Math.sqrt(sum / x.shape[last[0]] + epsilon));
+      return [broadcast(normalized, y, (a, b) => a * b)];
     }
     case 'MatMul':
       return [matmul(x, y)];
-    case 'Gemm':
-      return [matmul(x, transpose(y, [1, 0]))];
+    case 'Gemm': {
+      const turned = (matrix: Dense, flag: unknown): Dense => (flag === 1 ? transpose(matrix, [1, 0]) : matrix);
+      return [matmul(turned(x, attributes.transA), turned(y, attributes.transB))];
+    }
     case 'Reshape': {
       const target = ints(y).map((dim, axis) => (dim === 0 ? x.shape[axis] : dim));
       const known = target.filter((dim) => dim !== -1).reduce((product, dim) => product * dim, 1);
@@ -230,6 +250,35 @@ function evaluateNode({ op, attributes }: GraphNode, inputs: readonly Dense[]): 
             );
           },
         ),
+      ];
+    }
+    case 'Slice': {
+      const [[start], [end], [axis]] = inputs.slice(1).map(ints);
+      return [slice(x, axis, start, end - start)];
+    }
+    case 'Pad': {
+      const pads = ints(y);
+      const rank = x.shape.length;
+      const shape = x.shape.map((dim, axis) => pads[axis] + dim + pads[axis + rank]);
+      return [
+        make(shape, (index) => {
+          const source = index.map((value, axis) => value - pads[axis]);
+          return source.every((value, axis) => value >= 0 && value < x.shape[axis]) ? at(x, source) : 0;
+        }),
+      ];
+    }
+    case 'Expand': {
+      const zeros = { shape: ints(y), data: new Float64Array(size(ints(y))) };
+      return [broadcast(x, zeros, (a) => a)];
+    }
+    case 'Unsqueeze': {
+      const rest = [...x.shape];
+      const rank = x.shape.length + y.data.length;
+      return [
+        {
+          shape: Array.from({ length: rank }, (_, axis) => (ints(y).includes(axis) ? 1 : rest.shift()!)),
+          data: x.data,
+        },
       ];
     }
     case 'Gather': {

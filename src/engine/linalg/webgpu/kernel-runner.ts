@@ -63,11 +63,18 @@ export class KernelRunner {
    * @throws DeviceError when a shader does not compile or the device refuses the work
    */
   async run(dispatches: readonly Dispatch[], label: string): Promise<void> {
-    const pipelines = await Promise.all(dispatches.map((each) => this.#pipeline(each)));
+    const pipelines = await Promise.all(
+      dispatches.map(({ kernel, constants = {} }) => this.#pipeline(kernel, constants)),
+    );
     for (let start = 0; start < dispatches.length; start += DISPATCHES_PER_SUBMISSION) {
       const end = start + DISPATCHES_PER_SUBMISSION;
       await this.#submit(dispatches.slice(start, end), pipelines.slice(start, end), label);
     }
+  }
+
+  /** Compiles a kernel ahead of its first use. */
+  async prepare(kernel: Kernel): Promise<void> {
+    await this.#pipeline(kernel, {});
   }
 
   async #submit(dispatches: readonly Dispatch[], pipelines: GPUComputePipeline[], label: string): Promise<void> {
@@ -128,11 +135,11 @@ export class KernelRunner {
     });
     const { gpu } = this.#device;
     const buffer = gpu.createBuffer({ size: bytes.byteLength, usage: UNIFORM_USAGE, label });
-    gpu.queue.writeBuffer(buffer, 0, bytes);
+    gpu.queue.writeBuffer(buffer, 0, bytes.buffer);
     return this.#device.adopt([bytes.byteLength / 4], 'int32', buffer, () => buffer.destroy());
   }
 
-  #pipeline({ kernel, constants = {} }: Dispatch): Promise<GPUComputePipeline> {
+  #pipeline(kernel: Kernel, constants: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
     const key = `${nameOf(kernel)} ${JSON.stringify(constants)}`;
     return remembered(this.#pipelines, key, async () => {
       const module = await remembered(this.#modules, kernel.file, () => this.#compile(kernel.file));
@@ -140,7 +147,7 @@ export class KernelRunner {
         return await this.#device.gpu.createComputePipelineAsync({
           label: key,
           layout: 'auto',
-          compute: { module, entryPoint: kernel.entryPoint, constants: { ...constants } },
+          compute: { module, entryPoint: kernel.entryPoint, constants },
         });
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);

@@ -1,0 +1,453 @@
+/**
+ * Linear algebra on the GPU, with the kernels of shaders/. Everything is float32; the regularised solve reaches beyond
+ * that by iterative refinement with residuals in two-float arithmetic.
+ */
+import { NotPositiveDefiniteError } from '../errors.ts';
+import type { GpuDevice } from '../runtime/device.ts';
+import { readFloats } from '../runtime/device.ts';
+import { scoped } from '../runtime/scope.ts';
+import { sizeOf, type Tensor } from '../runtime/tensor.ts';
+import type {
+  AdamState,
+  AdamStepOptions,
+  LinearAlgebra,
+  LossAndGradient,
+  MatmulOptions,
+  RegularizedSolve,
+} from './linear-algebra.ts';
+import {
+  ADAM,
+  adamShape,
+  gatherShape,
+  gramShape,
+  lossShape,
+  matmulShape,
+  matrixShape,
+  regularizedShape,
+  sameShape,
+  scatterShape,
+  squareSize,
+  triangularShape,
+} from './shapes.ts';
+import { type Dispatch, dispatch, KernelRunner, type ShaderSource } from './webgpu/kernel-runner.ts';
+import * as kernels from './webgpu/kernels.ts';
+
+/** Refinement ends with a correction this small beside the solution: half the spacing of float32, which it is rounded to. */
+const CORRECTION_GOAL = 2 ** -24;
+const MAX_SWEEPS = 8;
+/** A sweep that does not at least halve the residual was the last useful one. */
+const STALL_RATIO = 0.5;
+/** Partial sums of a norm, added up here in double precision. */
+const MAX_PARTIAL_SUMS = 1024;
+/** What the status of a factorisation holds as long as every pivot was good (−1 as an int32). */
+const NO_BAD_PIVOT = -1;
+
+export class WebGpuLinearAlgebra implements LinearAlgebra {
+  readonly device: GpuDevice;
+  readonly #runner: KernelRunner;
+
+  private constructor(device: GpuDevice, runner: KernelRunner) {
+    this.device = device;
+    this.#runner = runner;
+  }
+
+  /**
+   * @param shaderSource the text of a file of shaders/, by its name
+   * @throws DeviceError when the GPU cannot run the plainest kernel
+   */
+  static async create(device: GpuDevice, shaderSource: ShaderSource): Promise<WebGpuLinearAlgebra> {
+    const runner = new KernelRunner(device, shaderSource);
+    await runner.prepare(kernels.addScaled);
+    return new WebGpuLinearAlgebra(device, runner);
+  }
+
+  async matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Promise<Tensor> {
+    const { m, n, k } = matmulShape(a, b, options);
+    const { transposeA = false, transposeB = false, alpha = 1, accumulateInto } = options;
+    return this.#into(accumulateInto ?? this.device.allocate([m, n], 'float32', 'matmul'), 'matmul', (result) => [
+      dispatch({
+        kernel: kernels.matmul,
+        constants: {
+          TRANSPOSE_A: Number(transposeA),
+          TRANSPOSE_B: Number(transposeB),
+          ACCUMULATE: Number(accumulateInto !== undefined),
+        },
+        values: { m, n, k, alpha },
+        tensors: [a, b, result],
+        workgroups: tiles(m) * tiles(n),
+      }),
+    ]);
+  }
+
+  async addGram(c: Tensor, x: Tensor): Promise<void> {
+    const { count, size } = gramShape(c, x);
+    await this.#runner.run(
+      [
+        dispatch({
+          kernel: kernels.gram,
+          values: { count, size },
+          tensors: [c, x],
+          workgroups: triangle(tiles(size)),
+        }),
+      ],
+      'addGram',
+    );
+  }
+
+  async cholesky(a: Tensor): Promise<Tensor> {
+    const size = squareSize('cholesky', a);
+    const l = this.device.clone(a);
+    try {
+      await this.#factor(l, size);
+      await this.#runner.run(
+        [dispatch({ kernel: kernels.clearUpper, values: { size, start: 0 }, tensors: [l], workgroups: size })],
+        'cholesky',
+      );
+      return l;
+    } catch (error) {
+      l.dispose();
+      throw error;
+    }
+  }
+
+  async solveTriangular(l: Tensor, b: Tensor, transpose = false): Promise<Tensor> {
+    triangularShape(l, b);
+    return this.#into(this.device.clone(b), 'solveTriangular', (x) => triangularSolve(l, x, transpose));
+  }
+
+  async solveRegularized(covariance: Tensor, covarianceWeight: number, keys: Tensor): Promise<RegularizedSolve> {
+    const { count, size } = regularizedShape(covariance, keys);
+    return scoped(async (scope) => {
+      // One right-hand side a column, so that neighbouring threads of the solves read neighbouring words.
+      const columns = scope.track(await this.#transpose(keys));
+      const l = scope.track(await this.addScaled(covariance, covarianceWeight, covariance, 0));
+      await this.addGram(l, keys);
+      await this.#factor(l, size);
+
+      const residual = scope.track(this.device.allocate([size, count], 'float32', 'residual'));
+      const products = scope.track(this.device.allocate([count, count, 2], 'float32', 'KᵀA'));
+      const scale = (await this.norm(keys)) || 1;
+      const measure = async (solution: Tensor): Promise<number> => {
+        await this.#runner.run(
+          residualOf(covariance, covarianceWeight, columns, solution, products, residual),
+          'residual',
+        );
+        return (await this.norm(residual)) / scale;
+      };
+      /** Solves for what is in `from` and adds it to `solution`, as pairs (high, low) of floats: [size, count, 2]. */
+      const corrected = async (solution: Tensor, from: Tensor): Promise<{ sum: Tensor; correctionNorm: number }> => {
+        const correction = scope.track(this.device.clone(from));
+        const sum = scope.track(this.device.allocate([size, count, 2], 'float32', 'solution'));
+        const steps = [...triangularSolve(l, correction, false), ...triangularSolve(l, correction, true)];
+        await this.#runner.run([...steps, addCorrection(solution, correction, sum)], 'solve');
+        const correctionNorm = await this.norm(correction);
+        scope.drop(correction);
+        return { sum, correctionNorm };
+      };
+
+      const nothing = scope.track(this.device.zeros([size, count, 2], 'float32', 'solution'));
+      const first = await corrected(nothing, columns);
+      scope.drop(nothing);
+      let solution = first.sum;
+      let relativeResidual = await measure(solution);
+      const residualHistory = [relativeResidual];
+      for (let sweep = 0; sweep < MAX_SWEEPS; sweep += 1) {
+        const { sum, correctionNorm } = await corrected(solution, residual);
+        const before = relativeResidual;
+        const reached = await measure(sum);
+        residualHistory.push(reached);
+        // A sweep that made it worse (too ill-conditioned for the factor) is not taken.
+        if (reached < before) {
+          scope.drop(solution);
+          solution = sum;
+          relativeResidual = reached;
+        }
+        if (!(reached < STALL_RATIO * before) || correctionNorm <= CORRECTION_GOAL * first.correctionNorm) break;
+      }
+      const rounded = this.device.allocate([count, size], 'float32', 'solution');
+      return {
+        solution: await this.#into(rounded, 'solution', (result) => [
+          dispatch({
+            kernel: kernels.roundRows,
+            values: { zero: 0, size, count },
+            tensors: [solution, result],
+            workgroups: groupsOf256(size * count),
+          }),
+        ]),
+        relativeResidual,
+        residualHistory,
+      };
+    });
+  }
+
+  async crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Promise<LossAndGradient> {
+    const { rows, width } = lossShape('crossEntropy', logits, { targets, weights });
+    return this.#loss(rows, width, 'crossEntropy', (loss, gradient) =>
+      dispatch({
+        kernel: kernels.crossEntropy,
+        values: { width },
+        tensors: [logits, targets, weights, loss, gradient],
+        workgroups: rows,
+      }),
+    );
+  }
+
+  async klDivergence(logits: Tensor, reference: Tensor, weights: Tensor): Promise<LossAndGradient> {
+    const { rows, width } = lossShape('klDivergence', logits, { reference, weights });
+    return this.#loss(rows, width, 'klDivergence', (loss, gradient) =>
+      dispatch({
+        kernel: kernels.klDivergence,
+        values: { width },
+        tensors: [logits, reference, weights, loss, gradient],
+        workgroups: rows,
+      }),
+    );
+  }
+
+  async logSoftmax(logits: Tensor): Promise<Tensor> {
+    const { rows, width } = lossShape('logSoftmax', logits);
+    return this.#into(this.device.allocate([rows, width], 'float32', 'log softmax'), 'logSoftmax', (result) => [
+      dispatch({ kernel: kernels.logSoftmax, values: { width }, tensors: [logits, result], workgroups: rows }),
+    ]);
+  }
+
+  async gatherRows(source: Tensor, indices: Tensor): Promise<Tensor> {
+    const { width, count } = gatherShape(source, indices);
+    return this.#into(this.device.allocate([count, width], 'float32', 'rows'), 'gatherRows', (result) => [
+      dispatch({
+        kernel: kernels.gatherRows,
+        values: { width, count, alpha: 1 },
+        tensors: [source, indices, result],
+        workgroups: groupsOf256(count * width),
+      }),
+    ]);
+  }
+
+  async scatterAddRows(target: Tensor, indices: Tensor, rows: Tensor, alpha = 1): Promise<void> {
+    const { width, count } = scatterShape(target, indices, rows);
+    await this.#runner.run(
+      [
+        dispatch({
+          kernel: kernels.scatterAddRows,
+          values: { width, count, alpha },
+          tensors: [rows, indices, target],
+          workgroups: Math.ceil(width / kernels.COLUMN_THREADS),
+        }),
+      ],
+      'scatterAddRows',
+    );
+  }
+
+  async adamStep(state: AdamState, gradient: Tensor, options: AdamStepOptions): Promise<void> {
+    const { count, width } = adamShape(state, gradient, options);
+    const { beta1, beta2, epsilon } = ADAM;
+    await this.#runner.run(
+      [
+        dispatch({
+          kernel: kernels.adamStep,
+          values: {
+            width,
+            beta1,
+            beta2,
+            oneMinusBeta1: 1 - beta1,
+            oneMinusBeta2: 1 - beta2,
+            epsilon,
+            stepSize: options.learningRate / (1 - beta1 ** options.step),
+            correction: Math.sqrt(1 - beta2 ** options.step),
+          },
+          tensors: [state.delta, state.firstMoment, state.secondMoment, gradient, options.decay, options.maxNorm],
+          workgroups: count,
+        }),
+      ],
+      'adamStep',
+    );
+  }
+
+  async rowNorms(x: Tensor): Promise<Tensor> {
+    const [rows, width] = matrixShape('rowNorms', x);
+    return this.#into(this.device.allocate([rows], 'float32', 'norms'), 'rowNorms', (result) => [
+      dispatch({
+        kernel: kernels.rowNorms,
+        values: { width, count: rows, alpha: 1 },
+        tensors: [x, result],
+        workgroups: rows,
+      }),
+    ]);
+  }
+
+  async addScaled(a: Tensor, alpha: number, b: Tensor, beta: number): Promise<Tensor> {
+    sameShape('addScaled', a, b);
+    return this.#into(this.device.allocate(a.dims, 'float32', 'sum'), 'addScaled', (result) => [
+      dispatch({
+        kernel: kernels.addScaled,
+        values: { size: a.size, columns: a.size, alpha, beta },
+        tensors: [a, b, result],
+        workgroups: groupsOf256(a.size),
+      }),
+    ]);
+  }
+
+  async norm(x: Tensor): Promise<number> {
+    if (x.size === 0) return 0;
+    return scoped(async (scope) => {
+      const workgroups = Math.min(groupsOf256(x.size), MAX_PARTIAL_SUMS);
+      const sums = scope.track(this.device.allocate([workgroups], 'float32', 'partial sums'));
+      await this.#runner.run(
+        [
+          dispatch({
+            kernel: kernels.sumOfSquares,
+            values: { size: x.size, columns: x.size, alpha: 1, beta: 0 },
+            tensors: [x, sums],
+            workgroups,
+          }),
+        ],
+        'norm',
+      );
+      const squares = await readFloats(this.device, sums);
+      return Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+    });
+  }
+
+  /** Cholesky in place in the lower half; what lies above the diagonal is left as it is. */
+  async #factor(a: Tensor, size: number): Promise<void> {
+    await scoped(async (scope) => {
+      const status = scope.track(this.device.upload(Int32Array.of(NO_BAD_PIVOT), [1], 'pivot status'));
+      await this.#runner.run(choleskySteps(a, status, size), 'cholesky');
+      const [pivot] = await this.device.read(status);
+      if (pivot !== NO_BAD_PIVOT) throw new NotPositiveDefiniteError(pivot);
+    });
+  }
+
+  #transpose(x: Tensor): Promise<Tensor> {
+    const [rows, columns] = x.dims;
+    return this.#into(this.device.allocate([columns, rows], 'float32', 'transpose'), 'transpose', (result) => [
+      dispatch({
+        kernel: kernels.transpose,
+        values: { size: x.size, columns, alpha: 1, beta: 0 },
+        tensors: [x, result],
+        workgroups: groupsOf256(x.size),
+      }),
+    ]);
+  }
+
+  async #loss(
+    rows: number,
+    width: number,
+    label: string,
+    describe: (loss: Tensor, gradient: Tensor) => Dispatch,
+  ): Promise<LossAndGradient> {
+    const loss = this.device.allocate([rows], 'float32', 'loss');
+    const gradient = this.device.allocate([rows, width], 'float32', 'gradient of logits');
+    try {
+      await this.#runner.run([describe(loss, gradient)], label);
+      return { loss, gradient };
+    } catch (error) {
+      loss.dispose();
+      gradient.dispose();
+      throw error;
+    }
+  }
+
+  /** Runs what fills `result` and hands it on; frees it when that fails. */
+  async #into(result: Tensor, label: string, describe: (result: Tensor) => Dispatch[]): Promise<Tensor> {
+    try {
+      await this.#runner.run(describe(result), label);
+      return result;
+    } catch (error) {
+      result.dispose();
+      throw error;
+    }
+  }
+}
+
+/** The three steps of every panel; the last panel has nothing below it. */
+function choleskySteps(a: Tensor, status: Tensor, size: number): Dispatch[] {
+  const steps: Dispatch[] = [];
+  for (let start = 0; start < size; start += kernels.PANEL) {
+    const values = { size, start };
+    steps.push(dispatch({ kernel: kernels.factorPanel, values, tensors: [a, status], workgroups: 1 }));
+    const below = size - start - kernels.PANEL;
+    if (below <= 0) break;
+    steps.push(
+      dispatch({
+        kernel: kernels.solvePanel,
+        values,
+        tensors: [a],
+        workgroups: Math.ceil(below / kernels.PANEL_THREADS),
+      }),
+      dispatch({ kernel: kernels.updateTrailing, values, tensors: [a], workgroups: triangle(tiles(below)) }),
+    );
+  }
+  return steps;
+}
+
+/** Solves with L [size, size] in place of `x` [size, count], block by block. */
+function triangularSolve(l: Tensor, x: Tensor, backward: boolean): Dispatch[] {
+  const [size, count] = x.dims;
+  const constants = { BACKWARD: Number(backward) };
+  const blocks = Math.ceil(size / kernels.PANEL);
+  return Array.from({ length: blocks }, (_, i) => {
+    const start = (backward ? blocks - 1 - i : i) * kernels.PANEL;
+    const remaining = backward ? start : size - start - kernels.PANEL;
+    const common = { constants, values: { size, count, start }, tensors: [l, x] };
+    const solve = dispatch({
+      ...common,
+      kernel: kernels.solveBlock,
+      workgroups: Math.ceil(count / kernels.PANEL_THREADS),
+    });
+    if (remaining <= 0) return [solve];
+    return [solve, dispatch({ ...common, kernel: kernels.updateRows, workgroups: tiles(remaining) * tiles(count) })];
+  }).flat();
+}
+
+/** K − (λC + KᵀK)A for K [size, count] and A in pairs, in two-float arithmetic; `products` is room for KᵀA. */
+function residualOf(
+  covariance: Tensor,
+  covarianceWeight: number,
+  keys: Tensor,
+  solution: Tensor,
+  products: Tensor,
+  residual: Tensor,
+): Dispatch[] {
+  const [size, count] = keys.dims;
+  const outputs = (rows: number): number =>
+    Math.ceil(rows / kernels.RESIDUAL_TILE) * Math.ceil(count / kernels.RESIDUAL_TILE);
+  const values = { zero: 0, size, count };
+  return [
+    dispatch({
+      kernel: kernels.innerProducts,
+      values,
+      tensors: [keys, solution, products],
+      workgroups: outputs(count),
+    }),
+    dispatch({
+      kernel: kernels.residual,
+      values: { ...values, covarianceWeight },
+      tensors: [keys, solution, products, covariance, residual],
+      workgroups: outputs(size),
+    }),
+  ];
+}
+
+function addCorrection(solution: Tensor, correction: Tensor, sum: Tensor): Dispatch {
+  const [size, count] = correction.dims;
+  return dispatch({
+    kernel: kernels.addCorrection,
+    values: { zero: 0, size, count },
+    tensors: [solution, correction, sum],
+    workgroups: groupsOf256(sizeOf(correction.dims)),
+  });
+}
+
+function tiles(length: number): number {
+  return Math.ceil(length / kernels.TILE);
+}
+
+/** Tiles on and below the diagonal of a square of `side` tiles. */
+function triangle(side: number): number {
+  return (side * (side + 1)) / 2;
+}
+
+function groupsOf256(elements: number): number {
+  return Math.ceil(elements / kernels.THREADS);
+}
