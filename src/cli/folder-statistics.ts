@@ -1,5 +1,5 @@
 /** Computed statistics as files of a folder. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StatisticsStore } from '../engine/stats/covariances.ts';
 
@@ -21,7 +21,10 @@ export class FolderStatistics implements StatisticsStore {
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    await writeFile(this.#path(key), bytes);
+    // Renamed into place, so that a run that is killed leaves no half of a file for the next one to read.
+    const part = `${this.#path(key)}.${process.pid}.part`;
+    await writeFile(part, bytes);
+    await rename(part, this.#path(key));
   }
 
   #path(key: string): string {

@@ -1,0 +1,76 @@
+/** The same edit on WebGPU, in the page on whatever adapter there is, and on the CPU path: the updates agree. */
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { startWasm } from '../../src/cli/backend.ts';
+import { folderFiles } from '../../src/cli/node-files.ts';
+import type { LayerUpdate } from '../../src/engine/editing/patch.ts';
+import { readPatchFile } from '../../src/engine/exporting/patch-file.ts';
+import { Workbench } from '../../src/engine/workbench.ts';
+
+const TINY_MODEL = 'tests/reference/models/tiny-gpt2';
+
+/** ΔW = RᵀA, [D · F]. */
+function updateOf({ residual, adjustedKeys, editCount, hiddenSize, innerSize }: LayerUpdate): Float64Array {
+  const update = new Float64Array(hiddenSize * innerSize);
+  for (let e = 0; e < editCount; e += 1) {
+    for (let d = 0; d < hiddenSize; d += 1) {
+      for (let f = 0; f < innerSize; f += 1) {
+        update[d * innerSize + f] += residual[e * hiddenSize + d] * adjustedKeys[e * innerSize + f];
+      }
+    }
+  }
+  return update;
+}
+
+function relativeError(actual: Float64Array, expected: Float64Array): number {
+  const difference = Math.hypot(...actual.map((value, i) => value - expected[i]));
+  return difference / Math.hypot(...expected);
+}
+
+test('an edit on WebGPU makes the update that the CPU path makes', async ({ page }, info) => {
+  const folder = await mkdtemp(join(tmpdir(), 'tiny-'));
+  try {
+    await cp(TINY_MODEL, folder, { recursive: true });
+    const text = await readFile('public/models/demo/statistics.txt', 'utf8');
+    await writeFile(join(folder, 'statistics.txt'), text.split('\n').slice(0, 30).join('\n'));
+
+    await page.goto('/?backend=webgpu');
+    await expect(page.getByRole('button', { name: 'Run MEMIT' })).toBeEnabled({ timeout: 120_000 });
+    await expect(page.getByRole('banner')).toContainText('GPU');
+    await page.getByRole('button', { name: 'Open model…' }).click();
+    const files = (await readdir(folder)).map((name) => join(folder, name));
+    await page.getByLabel('Model files').setInputFiles(files);
+    await expect(page.getByRole('banner')).toContainText('62,528 parameters', { timeout: 60_000 });
+
+    await page.getByRole('button', { name: 'Add edit' }).click();
+    const row = page.getByRole('group', { name: 'Edit 1', exact: true });
+    await row.getByRole('textbox', { name: 'Prompt' }).fill('The capital of {} is');
+    await row.getByLabel('Subject').fill('Norway');
+    await row.getByLabel('New object').fill('Rome');
+    await page.getByRole('textbox', { name: 'Layers', exact: true }).fill('1, 2');
+    await page.getByLabel('Steps', { exact: true }).fill('5');
+    const run = page.getByRole('button', { name: 'Run MEMIT' });
+    await expect(run).toBeEnabled();
+    await run.click();
+    await expect(page.getByRole('switch')).toHaveCount(1, { timeout: 200_000 });
+    await info.attach('webgpu', { body: await page.screenshot(), contentType: 'image/png' });
+
+    await page.getByRole('button', { name: /^More actions for/ }).click();
+    const waiting = page.waitForEvent('download');
+    await page.getByRole('menuitem', { name: 'Download patch file' }).click();
+    const patch = await readPatchFile(await readFile(await (await waiting).path()));
+
+    const bench = await Workbench.open(folderFiles(folder), await startWasm(1));
+    expect(patch.modelHash).toBe(bench.hash);
+    const expected = await bench.edit(patch.requests, patch.settings, { contexts: patch.contexts });
+    await bench.dispose();
+    expect(patch.layers.map(({ layer }) => layer)).toEqual([1, 2]);
+    patch.layers.forEach((layer, i) => {
+      expect(relativeError(updateOf(layer), updateOf(expected.layers[i]))).toBeLessThan(1e-3);
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

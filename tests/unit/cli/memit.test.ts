@@ -1,0 +1,226 @@
+/** The command line as a process of its own: files in, files out, exit codes, one line per failure. */
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readPatchFile } from '../../../src/engine/exporting/patch-file.ts';
+import { readStatistics } from '../../../src/engine/stats/statistics-file.ts';
+import { openModel, relativeError, TINY_MODEL } from '../support.ts';
+import { TINY_TEXT } from '../tiny.ts';
+
+interface Outcome {
+  code: number;
+  stderr: string;
+}
+
+interface Report {
+  model: string;
+  settings: { layers: number[]; seed: number };
+  contexts: string[];
+  statistics_tokens: number;
+  edits: {
+    case_id: number | string;
+    target_new: string;
+    steps: { step: number; loss: number; nll: number; kl: number; decay: number }[];
+    delta_norm: number;
+    h0_norm: number;
+  }[];
+  layers: { layer: number; tensor: string; relative_residual: number; update_norm: number; weight_norm: number }[];
+}
+
+const request = {
+  prompt: 'The capital of {} is',
+  subject: 'the land',
+  target_new: { str: 'on' },
+};
+
+let folder: string;
+/** The tiny model with a text for its statistics. */
+let model: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'memit-cli-'));
+  model = join(folder, 'tiny');
+  await cp(TINY_MODEL, model, { recursive: true });
+  await writeFile(join(model, 'statistics.txt'), TINY_TEXT);
+  await writeFile(join(model, 'notes.txt'), 'Not part of the model.');
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+function memit(...args: string[]): Promise<Outcome> {
+  const script = resolve('src/cli/memit.ts');
+  return new Promise((done) => {
+    execFile(process.execPath, ['--import', 'tsx', script, ...args], (error, _, stderr) => {
+      done({ code: error ? Number(error.code) : 0, stderr });
+    });
+  });
+}
+
+async function writeJson(name: string, value: unknown): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, typeof value === 'string' ? value : JSON.stringify(value));
+  return path;
+}
+
+async function readJson<T>(path: string): Promise<T> {
+  return JSON.parse(await readFile(path, 'utf8')) as T;
+}
+
+describe('predict', () => {
+  it('writes the five most probable tokens of every prompt', async () => {
+    const prompts = await writeJson('prompts.json', ['The capital of', { prompt: 'I', note: 'ignored' }]);
+    const out = join(folder, 'answers.json');
+    expect(await memit('predict', '--model', model, '--prompts', prompts, '--out', out)).toEqual({
+      code: 0,
+      stderr: '',
+    });
+    const answers = await readJson<{ prompt: string; top: { token: string; id: number; logprob: number }[] }[]>(out);
+    const bench = await openModel(TINY_MODEL);
+    const expected = await bench.predict(['The capital of', 'I']);
+    expect(answers.map(({ prompt }) => prompt)).toEqual(['The capital of', 'I']);
+    answers.forEach(({ top }, i) => {
+      expect(top).toHaveLength(5);
+      expect(top.map(({ id, token }) => [id, token])).toEqual(
+        expected[i].map(({ id }) => [id, bench.tokenizer.tokenText(id)]),
+      );
+      top.forEach(({ logprob }, t) => expect(logprob).toBeCloseTo(expected[i][t].logProbability, 4));
+    });
+    await bench.dispose();
+  });
+});
+
+describe('edit', { timeout: 120_000 }, () => {
+  it('writes the edited model, its patch and a report, and takes the statistics it wrote the next time', async () => {
+    const requests = await writeJson('requests.json', [
+      { ...request, case_id: 'land' },
+      { ...request, subject: 'I', prompt: '{} is in', target_new: { str: 'a town' } },
+    ]);
+    const contexts = await writeJson('contexts.json', ['{}', 'The lake. {}']);
+    const [out, again, stats, report] = ['out', 'again', 'stats', 'report.json'].map((name) => join(folder, name));
+    const options = ['--model', model, '--requests', requests, '--layers', '1,2', '--contexts', contexts];
+    const run = await memit('edit', ...options, '--seed', '5', '--out', out, '--stats', stats, '--report', report);
+    expect(run.stderr).toMatch(/Wrote .*out: 2 edits in layers 1, 2\.\n$/);
+    expect(run.code).toBe(0);
+
+    expect((await readdir(out)).sort()).toEqual([
+      'config.json',
+      'model.safetensors',
+      'patch.safetensors',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+    const base = await openModel(model);
+    const edited = await openModel(out);
+    const patch = await readPatchFile(await readFile(join(out, 'patch.safetensors')));
+    base.assertFits(patch);
+    const name = (layer: number): string => base.model.family.editable(layer).tensor;
+    for (const layer of [0, 1, 2, 3]) {
+      const [before, after] = [base, edited].map((each) => each.model.weights.get(name(layer)).floats);
+      if (layer === 0 || layer === 3) expect(after).toEqual(before);
+      else expect(relativeError(after, before)).toBeGreaterThan(1e-4);
+    }
+    base.stack.push(patch);
+    for (const layer of [1, 2]) {
+      const expected = (await base.weights()).get(name(layer)).floats;
+      expect(relativeError(edited.model.weights.get(name(layer)).floats, expected)).toBeLessThan(1e-6);
+    }
+
+    const written = await readJson<Report>(report);
+    expect(written.model).toBe('tiny');
+    expect(written.settings).toMatchObject({ layers: [1, 2], seed: 5 });
+    expect(written.contexts).toEqual(['{}', 'The lake. {}']);
+    expect(written.statistics_tokens).toBe(
+      base.tokenizer.encode(TINY_TEXT.replaceAll('\n', ''), { special: false }).length,
+    );
+    expect(written.edits.map((edit) => [edit.case_id, edit.target_new])).toEqual([
+      ['land', 'on'],
+      [1, 'a town'],
+    ]);
+    for (const { steps, delta_norm: deltaNorm, h0_norm: initialNorm } of written.edits) {
+      expect(steps.map(({ step }) => step)).toEqual(steps.map((_, i) => i));
+      expect(steps).toHaveLength(20);
+      steps.forEach(({ loss, nll, kl, decay }) => expect(loss).toBeCloseTo(nll + kl + decay, 10));
+      expect(steps[19].loss).toBeLessThan(steps[0].loss);
+      expect(deltaNorm).toBeGreaterThan(0);
+      expect(deltaNorm).toBeLessThanOrEqual(0.75 * initialNorm * (1 + 1e-6));
+    }
+    expect(written.layers.map(({ layer, tensor }) => [layer, tensor])).toEqual(
+      [1, 2].map((layer) => [layer, name(layer)]),
+    );
+    for (const { relative_residual: residual, update_norm: update, weight_norm: weight } of written.layers) {
+      expect(residual).toBeLessThan(1e-9);
+      expect(update).toBeGreaterThan(0);
+      expect(weight).toBeGreaterThan(0);
+    }
+
+    const files = (await readdir(stats)).sort().map((file) => join(stats, file));
+    expect(files).toHaveLength(2);
+    const stored = await Promise.all(files.map(async (file) => readStatistics(await readFile(file), base.hash, 128)));
+    expect(stored.map(({ layers }) => [...layers.keys()])).toEqual([[1], [2]]);
+    const times = await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs));
+    await base.dispose();
+    await edited.dispose();
+
+    expect((await memit('edit', ...options, '--out', again, '--stats', stats)).code).toBe(0);
+    expect(await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs))).toEqual(times);
+    const repeated = await readPatchFile(await readFile(join(again, 'patch.safetensors')));
+    patch.layers.forEach(({ residual, adjustedKeys }, i) => {
+      expect(relativeError(repeated.layers[i].residual, residual)).toBeLessThan(1e-5);
+      expect(relativeError(repeated.layers[i].adjustedKeys, adjustedKeys)).toBeLessThan(1e-5);
+    });
+  });
+});
+
+describe('what is wrong with the input', { timeout: 120_000 }, () => {
+  const cases: [string, () => Promise<string[]> | string[], RegExp][] = [
+    ['an option that is missing', () => ['predict', '--model', model], /--prompts/],
+    [
+      'layers that are no numbers',
+      () => ['edit', '--model', model, '--requests', 'r.json', '--out', 'x', '--layers', 'one'],
+      /whole numbers/,
+    ],
+    [
+      'a model that is not there',
+      async () => editOf('requests-1.json', [request], '--model', join(folder, 'nowhere')),
+      /nowhere/,
+    ],
+    ['requests that are not JSON', async () => editOf('requests-2.json', '[{'), /not valid JSON/],
+    [
+      'a request without its subject',
+      async () => editOf('requests-3.json', [{ ...request, case_id: 7, subject: undefined }]),
+      /Record 1 \(case 7\): subject/,
+    ],
+    [
+      'a subject that the prompt does not hold',
+      async () => editOf('requests-4.json', [{ ...request, prompt: 'Water is' }]),
+      /“the land” is not found in the prompt “Water is”/,
+    ],
+    [
+      'a layer that the model lacks',
+      async () => editOf('requests-5.json', [request], '--layers', '9'),
+      /Layer 9 does not exist/,
+    ],
+  ];
+
+  async function editOf(name: string, requests: unknown, ...more: string[]): Promise<string[]> {
+    const path = await writeJson(name, requests);
+    return ['edit', '--model', model, '--requests', path, '--out', join(folder, 'never'), ...more];
+  }
+
+  it('is said in one line, with exit code 2 and nothing written', async () => {
+    // Two at a time: each is a process that compiles the engine.
+    for (let i = 0; i < cases.length; i += 2) {
+      await Promise.all(
+        cases.slice(i, i + 2).map(async ([name, args, message]) => {
+          const { code, stderr } = await memit(...(await args()));
+          expect(stderr, name).toMatch(message);
+          expect(stderr.trimEnd().split('\n'), name).toHaveLength(1);
+          expect(code, name).toBe(2);
+        }),
+      );
+    }
+    expect(await readdir(folder)).not.toContain('never');
+  });
+});
