@@ -1,0 +1,100 @@
+/** Models and patches that leave the page as files and come back. */
+import { readFile } from 'node:fs/promises';
+import { expect, test, type Page } from '@playwright/test';
+import {
+  deletePatch,
+  downloadModel,
+  downloadPatch,
+  EDITS,
+  filesOf,
+  open,
+  openModel,
+  payload,
+  row,
+  run,
+  runButton,
+  shownTokens,
+  topToken,
+  typeOneEdit,
+} from './fixtures/page.ts';
+
+const DEMO = 'public/models/demo';
+const TINY = 'tests/reference/models/tiny-gpt2';
+
+/** Adds the first row to a model that has no relations. */
+async function typeFreePrompt(page: Page, prompt: string, subject: string, object: string): Promise<void> {
+  await page.getByRole('button', { name: 'Add edit' }).click();
+  await row(page, 1).getByRole('textbox', { name: 'Prompt' }).fill(prompt);
+  await row(page, 1).getByLabel('Subject').fill(subject);
+  await row(page, 1).getByLabel('New object').fill(object);
+  await expect(row(page, 1).getByRole('list', { name: /now/i }).getByRole('listitem')).toHaveCount(5);
+}
+
+test('a model of one’s own without statistics: predicts, and a run says what is missing', async ({ page }) => {
+  await open(page);
+  const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+  await openModel(page, await filesOf(TINY, names));
+  await expect(page.getByRole('banner')).toContainText('62,528 parameters');
+  await typeFreePrompt(page, 'The capital of {} is', 'Norway', 'Rome');
+  await runButton(page).click();
+  const failure = page.getByRole('region', { name: 'Progress' }).getByRole('alert');
+  await expect(failure).toContainText('There are no statistics for layer');
+  await expect(failure).toContainText('statistics.txt');
+  await expect(page.getByRole('switch')).toHaveCount(0);
+  await expect(runButton(page)).toBeEnabled();
+});
+
+/** "French42.3 %" as token and percent; what is below the last shown digit counts as 0.1. */
+function readShown(texts: readonly string[]): { token: string; percent: number }[] {
+  return texts.map((text) => {
+    const parts = /^(.*?)[<>]?\s*(\d+(?:\.\d+)?)\s%$/u.exec(text);
+    if (!parts) throw new Error(`“${text}” is no token with its probability.`);
+    return { token: parts[1], percent: Number(parts[2]) };
+  });
+}
+
+test('a model downloaded after an edit says, opened again, what the edited one said', async ({ page }) => {
+  await open(page);
+  await typeOneEdit(page);
+  const before = await shownTokens(page, 1);
+  await run(page);
+  await expect(topToken(page, 1)).toContainText(EDITS[0].object);
+  const edited = readShown(await shownTokens(page, 1));
+  expect(edited).not.toEqual(readShown(before));
+  const model = await downloadModel(page, 'Full model (F32)');
+
+  const rest = await filesOf(DEMO, ['config.json', 'tokenizer.json', 'tokenizer_config.json']);
+  await openModel(page, [payload('model.safetensors', model.bytes), ...rest]);
+  await expect(page.getByRole('banner')).toContainText('local model');
+  await expect(page.getByRole('switch')).toHaveCount(0);
+  const facts = JSON.parse(await readFile(`${DEMO}/facts.json`, 'utf8')) as {
+    relations: { id: string; templates: string[] }[];
+  };
+  const relation = facts.relations.find(({ id }) => id === EDITS[0].relation);
+  await typeFreePrompt(page, relation?.templates[0] ?? '', EDITS[0].subject, EDITS[0].was);
+  await expect(topToken(page, 1)).toContainText(EDITS[0].object);
+  const reopened = readShown(await shownTokens(page, 1));
+  expect(reopened.map(({ token }) => token)).toEqual(edited.map(({ token }) => token));
+  for (const [i, { percent }] of reopened.entries()) expect(Math.abs(percent - edited[i].percent)).toBeLessThan(0.11);
+});
+
+test('a patch file brings a deleted edit back', async ({ page }) => {
+  await open(page);
+  await typeOneEdit(page);
+  const before = await shownTokens(page, 1);
+  await run(page);
+  await expect(topToken(page, 1)).toContainText(EDITS[0].object);
+  const edited = await shownTokens(page, 1);
+  const file = await downloadPatch(page);
+  expect(file.name).toMatch(/russian.*\.safetensors$/);
+
+  await deletePatch(page);
+  await expect(topToken(page, 1)).toContainText(EDITS[0].was);
+  expect(await shownTokens(page, 1)).toEqual(before);
+
+  await page.getByLabel('Patch file').setInputFiles(payload(file.name, file.bytes));
+  await expect(page.getByRole('switch')).toBeChecked();
+  await expect(page.getByRole('region', { name: 'History' })).toContainText(EDITS[0].subject);
+  await expect(topToken(page, 1)).toContainText(EDITS[0].object);
+  expect(await shownTokens(page, 1)).toEqual(edited);
+});
