@@ -28,5 +28,7 @@ for (let run = 0; run < RUNS; run += 1) {
 }
 await site.close();
 const median = (values: number[]): string => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)].toFixed(1);
-console.log(`Model ready after ${median(seconds.ready)} s, first edit finished after ${median(seconds.edited)} s (median of ${RUNS}).`);
+console.log(
+  `Model ready after ${median(seconds.ready)} s, first edit finished after ${median(seconds.edited)} s (median of ${RUNS}).`,
+);
 process.exit(0);

@@ -53,7 +53,7 @@ function acceptSharedMemory(): void {
     ...range
   ) {
     const shared = data instanceof Uint8Array && !(data.buffer instanceof ArrayBuffer);
-    return write.call(this, buffer, offset, shared ? data.slice() : data, ...range);
+    write.call(this, buffer, offset, shared ? data.slice() : data, ...range);
   };
 }
 
@@ -110,6 +110,6 @@ function isLoadable(library: string): boolean {
     return true;
   } catch (error) {
     // Node always complains, if only that the library is no add-on; it stays loaded all the same.
-    return !/cannot open shared object file/.test(String(error));
+    return !String(error).includes('cannot open shared object file');
   }
 }

@@ -79,6 +79,11 @@ export function inspectDraft(workbench: Workbench, draft: EditDraft): RowInspect
     top: [],
     knownObject: null,
   };
+  const complain = (error: unknown): Fault['field'] => {
+    if (!(error instanceof RequestError)) throw error;
+    faults.push({ field: error.field, message: [error.message, error.next].filter(Boolean).join(' ') });
+    return error.field;
+  };
   let request: EditRequest;
   try {
     request = requestOf(workbench, draft);
@@ -89,19 +94,24 @@ export function inspectDraft(workbench: Workbench, draft: EditDraft): RowInspect
     }
     validateRequest(request, tokenizer, model.config.contextLength);
   } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
-    faults.push({ field: error.field, message: [error.message, error.next].filter(Boolean).join(' ') });
     // A prompt with its subject can be shown and asked while the object is still missing.
-    if (error.field !== 'object') return inspection;
+    if (complain(error) !== 'object') return inspection;
     request = requestOf(workbench, draft);
   }
-  const { ids, lookupIndex, subjectRange } = locateSubject(tokenizer, request.prompt, request.subject);
-  inspection.fullPrompt = fillPrompt(request.prompt, request.subject);
-  inspection.tokens = ids.map((id, i) => ({
-    id,
-    text: tokenizer.tokenText(id),
-    role: roleOf(i, lookupIndex, subjectRange),
-  }));
+  const fullPrompt = fillPrompt(request.prompt, request.subject);
+  try {
+    // Of a request without an object, these two are not known yet.
+    const { ids, lookupIndex, subjectRange } = locateSubject(tokenizer, request.prompt, request.subject);
+    workbench.promptIds(fullPrompt);
+    inspection.fullPrompt = fullPrompt;
+    inspection.tokens = ids.map((id, i) => ({
+      id,
+      text: tokenizer.tokenText(id),
+      role: roleOf(i, lookupIndex, subjectRange),
+    }));
+  } catch (error) {
+    complain(error);
+  }
   return inspection;
 }
 

@@ -1,0 +1,192 @@
+/** What goes wrong on the page is told in words, and nothing is lost by it. */
+import { readFile } from 'node:fs/promises';
+import { expect, test, type Page } from '@playwright/test';
+import { readPatchFile, writePatchFile } from '../../src/engine/exporting/patch-file.ts';
+import {
+  downloadPatch,
+  EDITS,
+  filesOf,
+  open,
+  openModel,
+  payload,
+  row,
+  run,
+  runButton,
+  shownTokens,
+  topToken,
+  typeOneEdit,
+  type FilePayload,
+} from './fixtures/page.ts';
+
+const TINY = 'tests/reference/models/tiny-gpt2';
+
+test.describe('an edit that cannot be made', () => {
+  /** A field of the first row with a fault: the words beside it, what was typed, and Run disabled with a reason. */
+  async function expectFault(page: Page, label: string, typed: string, words: RegExp): Promise<void> {
+    const field = row(page, 1).getByRole('textbox', { name: label }).or(row(page, 1).getByLabel(label));
+    await expect(field.first()).toHaveValue(typed);
+    await expect(field.first()).toHaveAttribute('aria-invalid', 'true');
+    await expect(field.first()).toHaveAccessibleDescription(words);
+    await expect(runButton(page)).toBeDisabled();
+    await expect(runButton(page)).toHaveAccessibleDescription(words);
+  }
+
+  test('without an object or a subject', async ({ page }) => {
+    await open(page);
+    await typeOneEdit(page);
+    const fields = row(page, 1);
+
+    await fields.getByLabel('New object').fill('');
+    await page.getByRole('heading', { name: 'Edits' }).click();
+    await expectFault(page, 'New object', '', /The new object is empty/);
+    await expect(topToken(page, 1)).toContainText(EDITS[0].was);
+    await fields.getByLabel('New object').fill('Russian');
+    await expect(runButton(page)).toBeEnabled();
+
+    await fields.getByLabel('Subject').fill('  ');
+    await expectFault(page, 'Subject', '  ', /The subject is empty/);
+    await expect(fields.getByLabel('New object')).toHaveValue('Russian');
+    await fields.getByLabel('Subject').fill(EDITS[0].subject);
+    await expect(runButton(page)).toBeEnabled();
+    await expect(topToken(page, 1)).toContainText(EDITS[0].was);
+  });
+
+  test('with a prompt of one’s own that does not fit', async ({ page }) => {
+    await open(page);
+    await typeOneEdit(page);
+    const fields = row(page, 1);
+    await fields.getByLabel('Relation').selectOption({ label: 'Free prompt…' });
+    const prompt = fields.getByRole('textbox', { name: 'Prompt' });
+    const good = await prompt.inputValue();
+
+    const long = `{} ${'went home and '.repeat(60)}said`;
+    const cases: { typed: string; label: string; shown: string; words: RegExp }[] = [
+      { typed: 'Jean Gaven speaks', label: 'Prompt', shown: 'Jean Gaven speaks', words: /The prompt has no \{\}/ },
+      { typed: 'He speaks', label: 'Subject', shown: EDITS[0].subject, words: /not found in the prompt “He speaks”/ },
+      { typed: '{} or {} speaks', label: 'Prompt', shown: '{} or {} speaks', words: /The prompt has 2 \{\}/ },
+      { typed: long, label: 'Prompt', shown: long, words: /takes \d+ tokens; the model reads 96/ },
+    ];
+    for (const { typed, label, shown, words } of cases) {
+      await prompt.fill(typed);
+      await expectFault(page, label, shown, words);
+      await expect(prompt).toHaveValue(typed);
+    }
+
+    // The length is told while the object is missing, too, and the other rows are answered all the same.
+    await fields.getByLabel('New object').fill('');
+    await page.getByRole('button', { name: 'Duplicate edit 1' }).click();
+    await row(page, 2).getByRole('textbox', { name: 'Prompt' }).fill(good);
+    await expect(topToken(page, 2)).toContainText(EDITS[0].was);
+    await expect(prompt).toHaveAccessibleDescription(/takes \d+ tokens; the model reads 96/);
+    await page.getByRole('button', { name: 'Remove edit 2' }).click();
+
+    await prompt.fill(good);
+    await fields.getByLabel('New object').fill('Russian');
+    await expect(runButton(page)).toBeEnabled();
+    await expect(topToken(page, 1)).toContainText(EDITS[0].was);
+  });
+});
+
+test('a patch file that cannot be used leaves the history as it was', async ({ page }) => {
+  await open(page);
+  await typeOneEdit(page);
+  await run(page);
+  await expect(topToken(page, 1)).toContainText(EDITS[0].object);
+  const edited = await shownTokens(page, 1);
+  const { bytes } = await downloadPatch(page);
+  const patch = await readPatchFile(bytes);
+  const foreign = { ...patch, id: 'another', modelHash: 'ab'.repeat(32), modelName: 'Another model' };
+  const model = await readFile(`${TINY}/model.safetensors`);
+
+  const history = page.getByRole('region', { name: 'History' });
+  const cases: { file: FilePayload; words: RegExp }[] = [
+    { file: payload('cut.safetensors', bytes.subarray(0, bytes.length - 100)), words: /cannot be read as a patch/ },
+    {
+      file: payload('foreign.safetensors', await writePatchFile(foreign)),
+      words: /was made with the model “Another model”; the open model is “/,
+    },
+    { file: payload('notes.txt', 'Buy milk, and then some bread.'), words: /cannot be read as a patch/ },
+    { file: payload('empty.safetensors', ''), words: /cannot be read as a patch/ },
+    { file: payload('model.safetensors', model), words: /is a safetensors file, but not a patch/ },
+  ];
+  for (const { file, words } of cases) {
+    await page.getByLabel('Patch file').setInputFiles(file);
+    const notice = history.getByRole('alert');
+    await expect(notice).toContainText(words);
+    await expect(notice).toContainText('as they were');
+    await expect(page.getByRole('switch')).toHaveCount(1);
+    await expect(page.getByRole('switch')).toBeChecked();
+    await notice.getByRole('button', { name: 'Dismiss' }).click();
+    await expect(notice).toHaveCount(0);
+  }
+  expect(await shownTokens(page, 1)).toEqual(edited);
+  await expect(runButton(page)).toBeEnabled();
+});
+
+test('a model that cannot be opened leaves the one that was open at work', async ({ page }) => {
+  await open(page);
+  await typeOneEdit(page);
+  const before = await shownTokens(page, 1);
+  const rest = await filesOf(TINY, ['config.json', 'tokenizer.json', 'tokenizer_config.json']);
+  const weights = await readFile(`${TINY}/model.safetensors`);
+
+  /** The weights with their header edited in place; its length must stay. */
+  function withHeader(from: string, to: string): Buffer {
+    expect(to).toHaveLength(from.length);
+    const text = weights.toString('latin1');
+    expect(text).toContain(from);
+    return Buffer.from(text.replace(from, to), 'latin1');
+  }
+  const hugeHeader = Buffer.from(weights);
+  hugeHeader.writeBigUInt64LE(2n ** 63n - 1n);
+
+  const cases: { weights: Buffer; words: RegExp }[] = [
+    { weights: weights.subarray(0, weights.length >> 1), words: /Tensor “transformer\.h\.\d.*”/ },
+    { weights: withHeader('"dtype":"F32"', '"dtype":"I32"'), words: /is stored as I32; weights are read from F32/ },
+    { weights: hugeHeader, words: /is not a safetensors file: its header would have 9223372036854775807 bytes/ },
+    { weights: withHeader('"data_offsets":[0,384]', '"data_offsets":[0,999]'), words: /Tensor “transformer\.h\.0/ },
+    { weights: withHeader('{"__metadata__"', '["__metadata__"'), words: /is not a safetensors file/ },
+  ];
+  const failure = page.getByRole('banner').getByRole('alert');
+  for (const { weights: faulty, words } of cases) {
+    await openModel(page, [payload('model.safetensors', faulty), ...rest]);
+    await expect(failure).toContainText('The model could not be loaded');
+    await expect(failure).toContainText(words);
+    await expect(runButton(page)).toBeEnabled();
+    expect(await shownTokens(page, 1)).toEqual(before);
+  }
+
+  await openModel(page, [payload('model.safetensors', weights), ...rest.slice(1)]);
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByRole('alert')).toContainText('config.json');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+
+  // Not only shown, but asked.
+  await row(page, 1).getByLabel('Subject').fill('Danielle Darrieux');
+  await expect(row(page, 1)).toContainText('Danielle');
+  await expect(topToken(page, 1)).toContainText('French');
+  await expect(runButton(page)).toBeEnabled();
+});
+
+test('a cancelled run changes nothing, and the next one works', async ({ page }) => {
+  await open(page);
+  await typeOneEdit(page);
+  const before = await shownTokens(page, 1);
+  // So small a step never gets there: the run lasts until it is stopped.
+  await page.getByLabel('Steps', { exact: true }).fill('1000');
+  await page.getByLabel('Learning rate', { exact: true }).fill('0.000001');
+  await runButton(page).click();
+  const progress = page.getByRole('region', { name: 'Progress' });
+  await expect(progress.getByRole('progressbar', { name: /target|z/i }).first()).toBeVisible();
+  await expect(runButton(page)).toBeDisabled();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(progress).toContainText(/Cancelled after .* The model and the history are as they were before/);
+  await expect(page.getByRole('switch')).toHaveCount(0);
+  expect(await shownTokens(page, 1)).toEqual(before);
+
+  await page.getByRole('button', { name: 'Reset to preset' }).click();
+  await run(page);
+  await expect(progress).toContainText('Done in');
+  await expect(topToken(page, 1)).toContainText(EDITS[0].object);
+});
