@@ -255,14 +255,21 @@ export class Workbench {
     await this.covariances.prepare(settings.layers, {
       signal: job.signal,
       onProgress: async (done, total) => {
-        progress.onPhase?.('statistics', done, total, `${done} of ${total} tokens`);
+        progress.onPhase?.(
+          'statistics',
+          done,
+          total,
+          `${done.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`,
+        );
         await checkpoint(job);
       },
     });
     seconds.statistics = clock();
-    progress.onPhase?.('statistics', 1, 1, `${this.covariances.tokens} tokens`);
+    progress.onPhase?.('statistics', 1, 1, `${this.covariances.tokens.toLocaleString('en')} tokens`);
 
     const total = requests.length * settings.steps;
+    const stepDetail = ([first]: readonly StepLosses[], finished: number): string =>
+      `step ${first.step + 1}, ${finished} of ${requests.length} edits done`;
     const losses: StepLosses[] = [];
     let evaluated = 0;
     let layers = 0;
@@ -281,7 +288,7 @@ export class Workbench {
         onTargets: (step, finished) => {
           losses.push(...step);
           evaluated = Math.max(evaluated + step.length, finished * settings.steps);
-          progress.onPhase?.('targets', Math.min(evaluated, total), total, `${finished} of ${requests.length} edits`);
+          progress.onPhase?.('targets', Math.min(evaluated, total), total, stepDetail(step, finished));
           progress.onLosses?.(step);
         },
         onLayer: (outcome) => {

@@ -156,6 +156,8 @@ export interface HistoryState {
   patches: PatchSummary[];
   /** What undo would take back ("delete “Rome → Paris”"), or null. */
   undoLabel: string | null;
+  /** Set when the stack could not be read from or written to the browser's storage; the change itself is in effect. */
+  unsaved: WorkerFailure | null;
 }
 
 export interface PromptComparison {
@@ -238,7 +240,7 @@ export interface WorkerApi {
   parseLines(text: string): Promise<{ drafts: EditDraft[]; faults: { line: number; message: string }[] }>;
   /** Runs MEMIT on top of the enabled patches; the new patch is on the stack and enabled when this resolves. */
   run(drafts: EditDraft[], settings: MemitSettings, onEvent: (event: RunEvent) => void): Promise<HistoryState>;
-  /** Cancels the running job within one optimisation step. */
+  /** Cancels the running job, within one optimisation step, and the commands waiting behind it. */
   cancel(): Promise<void>;
   /** Before (all enabled patches but this one) and after (with it), for the patch's own edits. */
   compare(patchId: string, onProgress: (done: number, total: number) => void): Promise<ComparisonReport>;

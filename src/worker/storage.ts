@@ -17,12 +17,13 @@ const VERSION = 1;
 export class BrowserStorage implements StatisticsStore {
   #database: Promise<IDBPDatabase<Schema>> | null = null;
 
+  // Statistics are only kept to save time: without storage they are computed anew, and no run fails for it.
   async read(key: string): Promise<Uint8Array | null> {
-    return (await this.#use((database) => database.get('statistics', key))) ?? null;
+    return (await this.#use((database) => database.get('statistics', key)).catch(() => null)) ?? null;
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#use((database) => database.put('statistics', bytes, key));
+    await this.#use((database) => database.put('statistics', bytes, key)).catch(() => undefined);
   }
 
   async loadHistory(modelHash: string): Promise<readonly StackEntry[]> {

@@ -132,8 +132,8 @@ export function layerView(outcome: LayerOutcome): LayerReport {
   return { ...outcome, ratio: outcome.updateNorm / outcome.weightNorm };
 }
 
-export function historyView({ stack }: Workbench): HistoryState {
-  return { patches: stack.entries.map(patchView), undoLabel: stack.undoLabel };
+export function historyView({ stack }: Workbench, unsaved: WorkerFailure | null = null): HistoryState {
+  return { patches: stack.entries.map(patchView), undoLabel: stack.undoLabel, unsaved };
 }
 
 function patchView({ patch, name, enabled }: StackEntry): PatchSummary {

@@ -1,14 +1,15 @@
 /** The worker: owns the model and runs every command of {@link WorkerApi}, one at a time. */
 import * as Comlink from 'comlink';
-import { CancelledError, EngineError } from '../engine/errors.ts';
+import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.ts';
 import type { Job } from '../engine/editing/job.ts';
 import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { exportFileName } from '../engine/exporting/file-name.ts';
+import { FactBook } from '../engine/tokens/facts.ts';
 import { httpFiles, localFiles } from '../engine/weights/model-files.ts';
 import { blobSource } from '../engine/weights/byte-source.ts';
 import { toBlob } from '../engine/weights/safetensors-writer.ts';
 import { Workbench, type RunPhase } from '../engine/workbench.ts';
-import { API_VERSION, type HistoryState, type ModelSummary, type WorkerApi } from './api.ts';
+import { API_VERSION, type HistoryState, type ModelSummary, type WorkerApi, type WorkerFailure } from './api.ts';
 import { startBackend, type BrowserBackend } from './backend.ts';
 import { BrowserStorage } from './storage.ts';
 import {
@@ -26,22 +27,24 @@ const storage = new BrowserStorage();
 let workbench: Workbench | null = null;
 let backend: BrowserBackend | null = null;
 let lostMessage: string | null = null;
-let running: AbortController | null = null;
+/** Of the command that runs and of those waiting. */
+const controllers = new Set<AbortController>();
 let queue: Promise<unknown> = Promise.resolve();
 
 /** Runs `body` after the commands before it, whether they succeeded or not. */
 function inTurn<T>(body: (job: Job) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  controllers.add(controller);
   const turn = queue.then(async () => {
-    const controller = new AbortController();
-    running = controller;
     try {
+      throwIfCancelled(controller.signal);
       return await body({ signal: controller.signal, breathe });
     } catch (error) {
       if (controller.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError();
       if (lostMessage !== null) throw deviceLost(lostMessage, error);
       throw error;
     } finally {
-      running = null;
+      controllers.delete(controller);
     }
   });
   queue = turn.catch(() => undefined);
@@ -55,13 +58,23 @@ function withModel<T>(body: (bench: Workbench, job: Job) => Promise<T>): Promise
   });
 }
 
-/** Changes the stack and saves it; a change that cannot be carried out leaves the stack as it was. */
+/** Changes the stack and saves it. A change that fails leaves the stack as it was; one that cannot be saved stays in effect. */
 function changeHistory(change: (bench: Workbench, job: Job) => void | Promise<void>): Promise<HistoryState> {
   return withModel(async (bench, job) => {
     await change(bench, job);
-    await storage.saveHistory(bench.hash, bench.stack.entries);
-    return historyView(bench);
+    const unsaved = await failureIn(storage.saveHistory(bench.hash, bench.stack.entries));
+    return historyView(bench, unsaved);
   });
+}
+
+/** What went wrong in `work`, for a notice, or null. */
+async function failureIn(work: Promise<void>): Promise<WorkerFailure | null> {
+  try {
+    await work;
+    return null;
+  } catch (error) {
+    return failureOf(error);
+  }
 }
 
 /** A turn of the event loop, so that a cancel message is heard between two steps. */
@@ -90,7 +103,7 @@ function estimator(): (phase: RunPhase, done: number, total: number) => number |
   };
 }
 
-function summaryOf(bench: Workbench, { report }: BrowserBackend): ModelSummary {
+function summaryOf(bench: Workbench, { report }: BrowserBackend, unsaved: WorkerFailure | null): ModelSummary {
   const { config } = bench.model;
   const { settings, note } = bench.preset;
   const floats = bench.file.tensors.filter(({ dtype }) => ['F16', 'BF16', 'F32'].includes(dtype));
@@ -111,7 +124,7 @@ function summaryOf(bench: Workbench, { report }: BrowserBackend): ModelSummary {
     preset: settings,
     presetNote: note,
     examples: bench.notes.examples.map((example, i) => ({ id: `example-${i + 1}`, prompt: '', ...example })),
-    history: historyView(bench),
+    history: historyView(bench, unsaved),
   };
 }
 
@@ -136,16 +149,15 @@ const api: WorkerApi = {
               source.files.map((file) => ({ name: file.webkitRelativePath || file.name, blob: file })),
             );
       const opened = await Workbench.open(files, backend, { statisticsStore: storage, onProgress, signal });
-      try {
-        opened.restore(await storage.loadHistory(opened.hash));
-      } catch (error) {
-        await opened.dispose();
-        throw error;
-      }
+      const unsaved = await failureIn(
+        storage.loadHistory(opened.hash).then((entries) => {
+          opened.restore(entries);
+        }),
+      );
       // The model that was open stays so until the new one is ready.
       await workbench?.dispose();
       workbench = opened;
-      return summaryOf(opened, backend);
+      return summaryOf(opened, backend, unsaved);
     }),
 
   inspect: (drafts) =>
@@ -157,9 +169,7 @@ const api: WorkerApi = {
 
   parseLines: (text) =>
     withModel((bench) => {
-      if (!bench.facts)
-        return Promise.reject(new EngineError('input', 'This model comes without a list of relations.'));
-      const { drafts, faults } = bench.facts.parseTriples(text);
+      const { drafts, faults } = (bench.facts ?? new FactBook()).parseTriples(text);
       const rows = drafts.map((draft) => ({ id: crypto.randomUUID(), ...draft }));
       return Promise.resolve({ drafts: rows, faults });
     }),
@@ -186,7 +196,7 @@ const api: WorkerApi = {
     }),
 
   cancel: () => {
-    running?.abort();
+    for (const controller of controllers) controller.abort();
     return Promise.resolve();
   },
 

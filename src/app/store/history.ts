@@ -56,12 +56,13 @@ export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
   }
 
   return {
-    history: { patches: [], undoLabel: null },
+    history: { patches: [], undoLabel: null, unsaved: null },
     historyBusy: null,
     historyFailure: null,
 
     adoptHistory(history) {
       set({ history });
+      if (history.unsaved) set({ historyFailure: { failure: history.unsaved, retry: null } });
     },
     setEnabled(patchId, enabled) {
       return change(

@@ -22,7 +22,7 @@ export interface MatmulOptions {
 export interface RegularizedSolve {
   /** A, stored one row per right-hand side: [u, F]. */
   solution: Tensor;
-  /** ‖(λC + KᵀK)A − K‖ / ‖K‖ (Frobenius) after the last refinement. */
+  /** ‖(λC + KᵀK)A − K‖ / ‖K‖ (Frobenius) after the last refinement, before A is rounded to float32. */
   relativeResidual: number;
   /** The relative residual before refinement and after each sweep. */
   residualHistory: number[];

@@ -64,7 +64,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   async matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Promise<Tensor> {
     const { m, n, k } = matmulShape(a, b, options);
     const { transposeA = false, transposeB = false, alpha = 1, accumulateInto } = options;
-    return this.#into(accumulateInto ?? this.device.allocate([m, n], 'float32', 'matmul'), 'matmul', (result) => [
+    const describe = (result: Tensor): Dispatch[] => [
       dispatch({
         kernel: kernels.matmul,
         constants: {
@@ -76,7 +76,10 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
         tensors: [a, b, result],
         workgroups: tiles(m) * tiles(n),
       }),
-    ]);
+    ];
+    if (!accumulateInto) return this.#into(this.device.allocate([m, n], 'float32', 'matmul'), 'matmul', describe);
+    await this.#runner.run(describe(accumulateInto), 'matmul');
+    return accumulateInto;
   }
 
   async addGram(c: Tensor, x: Tensor): Promise<void> {

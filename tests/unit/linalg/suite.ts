@@ -237,7 +237,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
         expect(solution.dims).toEqual([count, size]);
         expect(relativeError(await values(solution), regularizedSolution(c, 2.5, k, size))).toBeLessThan(1e-6);
         expect(relativeResidual).toBeLessThan(1e-7);
-        expect(Math.min(...residualHistory)).toBe(relativeResidual);
+        expect(residualHistory).toContain(relativeResidual);
       });
     }
 
@@ -313,7 +313,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
         );
         const lossOf = (row: ArrayLike<number>, r: number): number => {
           const now = logSoftmaxOf(Float64Array.from(row));
-          return reference[r].reduce((sum, log, v) => sum + Math.exp(log) * (log - now[v]), 0);
+          return now.reduce((sum, log, v) => sum + Math.exp(log) * (log - reference[r][v]), 0);
         };
         expect(largestDifference(await values(loss), rows.map(lossOf))).toBeLessThan(1e-5);
         const expected = rows.map((row, r) => finiteDifferences((x) => weights[r] * lossOf(x, r), row));

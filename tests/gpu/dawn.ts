@@ -1,0 +1,43 @@
+/** A WebGPU device for the tests of the kernels, on which a kernel that leaves something unwritten is found out. */
+import { readShader } from '../../src/cli/backend.ts';
+import { createDawnDevice } from '../../src/cli/dawn.ts';
+import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
+import { GpuDevice } from '../../src/engine/runtime/device.ts';
+import type { Tensor, TensorType } from '../../src/engine/runtime/tensor.ts';
+
+/** Fills new memory with NaN, where WebGPU would give zeros: what is not written then shows in the result. */
+export class PoisonedDevice extends GpuDevice {
+  override allocate(dims: readonly number[], type: TensorType = 'float32', label?: string): Tensor {
+    const tensor = super.allocate(dims, type, label);
+    this.gpu.queue.writeBuffer(tensor.buffer, 0, new Float32Array(tensor.buffer.size / 4).fill(NaN));
+    return tensor;
+  }
+
+  override zeros(dims: readonly number[], type: TensorType = 'float32', label?: string): Tensor {
+    const tensor = super.zeros(dims, type, label);
+    this.gpu.queue.writeBuffer(tensor.buffer, 0, new Float32Array(tensor.buffer.size / 4));
+    return tensor;
+  }
+}
+
+export interface GpuBench {
+  readonly device: PoisonedDevice;
+  readonly linalg: WebGpuLinearAlgebra;
+  /** Gives the device back, so that the process can end. @throws Error with whatever nobody caught on the device */
+  close(): void;
+}
+
+export async function openGpu(): Promise<GpuBench> {
+  const gpu = await createDawnDevice();
+  const uncaught: string[] = [];
+  gpu.addEventListener('uncapturederror', ({ error }) => uncaught.push(error.message));
+  const device = new PoisonedDevice(gpu);
+  return {
+    device,
+    linalg: await WebGpuLinearAlgebra.create(device, readShader),
+    close: () => {
+      gpu.destroy();
+      if (uncaught.length > 0) throw new Error(uncaught.join('\n'));
+    },
+  };
+}

@@ -1,0 +1,167 @@
+/** What the kernel runner answers for: compilation, refusals, counting over two dimensions; and the two-float arithmetic. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readShader } from '../../src/cli/backend.ts';
+import { DeviceError } from '../../src/engine/errors.ts';
+import { dispatch, KernelRunner } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
+import * as kernels from '../../src/engine/linalg/webgpu/kernels.ts';
+import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
+import { readFloats } from '../../src/engine/runtime/device.ts';
+import { TensorScope } from '../../src/engine/runtime/scope.ts';
+import { gaussian, product } from '../unit/linalg/plain.ts';
+import { type GpuBench, openGpu } from './dawn.ts';
+
+let bench: GpuBench;
+let scope = new TensorScope();
+
+beforeAll(async () => {
+  bench = await openGpu();
+});
+afterEach(() => {
+  scope.dispose();
+  scope = new TensorScope();
+  expect(bench.device.liveBuffers).toBe(0);
+});
+afterAll(() => bench.close());
+
+function addition(kernel: typeof kernels.addScaled, inputs: number, size: number): ReturnType<typeof dispatch> {
+  const tensors = Array.from({ length: inputs + 1 }, (_, i) =>
+    scope.track(bench.device.upload(pattern(size, i + 1), [size])),
+  );
+  return dispatch({
+    kernel,
+    values: { size, columns: size, alpha: 1, beta: 1 },
+    tensors,
+    workgroups: Math.ceil(size / kernels.THREADS),
+  });
+}
+
+/** Values that differ from place to place and from seed to seed, and are quick to make. */
+function pattern(size: number, seed: number): Float32Array {
+  const values = new Float32Array(size);
+  for (let i = 0; i < size; i += 1) values[i] = ((i * (6 + seed)) % 1021) - 510.25;
+  return values;
+}
+
+describe('KernelRunner', () => {
+  it('reports a shader that does not compile with the place and the source', async () => {
+    const source = 'const SIX = 6u;\n@compute @workgroup_size(1) fn add_scaled() { let x: f32 = SIX; }';
+    const runner = new KernelRunner(bench.device, () => source);
+    const error: unknown = await runner.prepare(kernels.addScaled).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(DeviceError);
+    expect((error as DeviceError).message).toMatch(/elementwise\.wgsl:2:\d+: .*u32/);
+    expect((error as DeviceError).message).toContain('   1 const SIX = 6u;');
+  });
+
+  it('reports an entry point that is missing', async () => {
+    const runner = new KernelRunner(bench.device, readShader);
+    const absent = { ...kernels.addScaled, entryPoint: 'absent' };
+    await expect(runner.prepare(absent)).rejects.toThrow(/elementwise\.wgsl\/absent .* could not be prepared/);
+  });
+
+  it('compiles a file and a pipeline once', async () => {
+    const asked: string[] = [];
+    const runner = new KernelRunner(bench.device, (file) => {
+      asked.push(file);
+      return readShader(file);
+    });
+    const { gpu } = bench.device;
+    const labels: string[] = [];
+    const create = gpu.createComputePipelineAsync.bind(gpu);
+    gpu.createComputePipelineAsync = (descriptor) => {
+      labels.push(descriptor.label ?? '');
+      return create(descriptor);
+    };
+    try {
+      const step = addition(kernels.addScaled, 2, 8);
+      await runner.run([step, step], 'twice');
+      await runner.run([step], 'again');
+    } finally {
+      gpu.createComputePipelineAsync = create;
+    }
+    expect(asked).toEqual(['elementwise.wgsl']);
+    expect(labels).toEqual(['elementwise.wgsl/add_scaled {}']);
+  });
+
+  it('reports work that the device refuses, and goes on', async () => {
+    const runner = new KernelRunner(bench.device, readShader);
+    await expect(runner.run([addition(kernels.addScaled, 1, 8)], 'one operand short')).rejects.toThrow(
+      /The GPU refused “one operand short”: .*add_scaled/s,
+    );
+    const step = addition(kernels.addScaled, 2, 8);
+    await runner.run([step], 'complete');
+    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(bench.device, tensor)));
+    expect(sum).toEqual(a.map((value, i) => value + b[i]));
+  });
+
+  it('counts workgroups over two dimensions where one does not hold them', async () => {
+    const runner = new KernelRunner(bench.device, readShader);
+    const size = (bench.device.gpu.limits.maxComputeWorkgroupsPerDimension + 2) * kernels.THREADS - 5;
+    const step = addition(kernels.addScaled, 2, size);
+    await runner.run([step], 'large');
+    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(bench.device, tensor)));
+    const wrong = sum.findIndex((value, i) => value !== Math.fround(a[i] + b[i]));
+    expect(wrong).toBe(-1);
+  });
+});
+
+describe('WebGpuLinearAlgebra', () => {
+  it('frees what it made when a kernel fails, and nothing of the caller’s', async () => {
+    const broken = ['matmul.wgsl', 'cholesky.wgsl', 'loss.wgsl'];
+    const linalg = await WebGpuLinearAlgebra.create(bench.device, (file) =>
+      broken.includes(file) ? 'not a shader' : readShader(file),
+    );
+    const a = scope.track(bench.device.upload(pattern(9, 1), [3, 3]));
+    const c = scope.track(bench.device.upload(pattern(9, 2), [3, 3]));
+    const before = bench.device.liveBuffers;
+    await expect(linalg.matmul(a, a)).rejects.toThrow(DeviceError);
+    await expect(linalg.matmul(a, a, { accumulateInto: c })).rejects.toThrow(DeviceError);
+    await expect(linalg.cholesky(a)).rejects.toThrow(DeviceError);
+    await expect(linalg.klDivergence(a, c, scope.track(bench.device.zeros([3])))).rejects.toThrow(DeviceError);
+    expect(bench.device.liveBuffers).toBe(before + 1);
+    expect(await readFloats(bench.device, c)).toEqual(pattern(9, 2));
+  });
+});
+
+describe('two-float arithmetic', () => {
+  // If the compiler simplified the error terms away, this would be no better than float32.
+  it('keeps about 36 bits where float32 keeps 24', async () => {
+    const [size, count] = [1000, 3];
+    const sample = gaussian(71);
+    const keys = sample(size * count).map((value) => 1000 * value);
+    const high = sample(size * count);
+    const low = sample(size * count).map((value, i) => value * high[i] * 2 ** -27);
+    const pairs = Float32Array.from({ length: 2 * high.length }, (_, i) =>
+      i % 2 === 0 ? high[i / 2] : low[(i - 1) / 2],
+    );
+    const track = (data: Float32Array, dims: number[]) => scope.track(bench.device.upload(data, dims));
+    const left = track(keys, [size, count]);
+    const result = scope.track(bench.device.allocate([count, count, 2]));
+    await new KernelRunner(bench.device, readShader).run(
+      [
+        dispatch({
+          kernel: kernels.innerProducts,
+          values: { zero: 0, size, count },
+          tensors: [left, track(pairs, [size, count, 2]), result],
+          workgroups: 1,
+        }),
+      ],
+      'inner products',
+    );
+    const found = await readFloats(bench.device, result);
+    const exact = product(
+      keys,
+      Float64Array.from(high, (value, i) => value + low[i]),
+      [count, count, size],
+      true,
+    );
+    const magnitude = product(keys.map(Math.abs), high.map(Math.abs), [count, count, size], true);
+    const single = await readFloats(
+      bench.device,
+      scope.track(await bench.linalg.matmul(left, track(high, [size, count]), { transposeA: true })),
+    );
+    const error = (value: (i: number) => number): number =>
+      Math.max(...exact.map((target, i) => Math.abs(value(i) - target) / magnitude[i]));
+    expect(error((i) => found[2 * i] + found[2 * i + 1])).toBeLessThan(2 ** -36);
+    expect(error((i) => single[i])).toBeGreaterThan(2 ** -30);
+  });
+});
