@@ -76,17 +76,28 @@ export class WorkerConnection {
   }
 
   /**
-   * Calls a method of the worker; functions among the arguments become Comlink proxies.
+   * Calls a method of the worker; functions among the arguments become Comlink proxies that are deaf once the call has
+   * ended: they have message ports of their own, so that the last progress may come after the answer.
    * @throws WorkerError with what the worker rejected with, or that it died.
    */
   async call<K extends Method>(method: K, ...args: Parameters<WorkerApi[K]>): Promise<Answer<K>> {
+    let ended = false;
+    const whileCalled =
+      (callback: (...news: unknown[]) => void) =>
+      (...news: unknown[]): void => {
+        if (!ended) callback(...news);
+      };
     try {
       await this.#ready;
       const send = this.#remote[method] as unknown as (...args: unknown[]) => Promise<Answer<K>>;
-      const carried = args.map((arg: unknown) => (typeof arg === 'function' ? Comlink.proxy(arg as () => void) : arg));
+      const carried = args.map((arg: unknown) =>
+        typeof arg === 'function' ? Comlink.proxy(whileCalled(arg as () => void)) : arg,
+      );
       return await Promise.race([send(...carried), this.#lost]);
     } catch (error) {
       throw new WorkerError(toFailure(error));
+    } finally {
+      ended = true;
     }
   }
 

@@ -147,11 +147,13 @@ test('a model that cannot be opened leaves the one that was open at work', async
     { weights: withHeader('"data_offsets":[0,384]', '"data_offsets":[0,999]'), words: /Tensor “transformer\.h\.0/ },
     { weights: withHeader('{"__metadata__"', '["__metadata__"'), words: /is not a safetensors file/ },
   ];
-  const failure = page.getByRole('banner').getByRole('alert');
+  const header = page.getByRole('banner');
+  const failure = header.getByRole('alert');
   for (const { weights: faulty, words } of cases) {
     await openModel(page, [payload('model.safetensors', faulty), ...rest]);
     await expect(failure).toContainText('The model could not be loaded');
     await expect(failure).toContainText(words);
+    await expect(header).toContainText('4.4 M parameters');
     await expect(runButton(page)).toBeEnabled();
     expect(await shownTokens(page, 1)).toEqual(before);
   }

@@ -1,7 +1,7 @@
 /** The tiny model with a text for its statistics beside it, which its folder lacks. */
 import { startWasm } from '../../src/cli/backend.ts';
 import { folderFiles } from '../../src/cli/node-files.ts';
-import { Workbench, type OpenOptions } from '../../src/engine/workbench.ts';
+import { Workbench, type Backend, type OpenOptions } from '../../src/engine/workbench.ts';
 import { TINY_MODEL } from './support.ts';
 
 /** Documents of different lengths, an empty one among them; more tokens than the MLP is wide. */
@@ -16,12 +16,17 @@ export const TINY_TEXT = [
   'Is this the end of the story?',
 ].join('\n');
 
-export async function openTiny(text: string | null = TINY_TEXT, options: OpenOptions = {}): Promise<Workbench> {
+/** @param backend WASM on one thread when absent */
+export async function openTiny(
+  text: string | null = TINY_TEXT,
+  options: OpenOptions = {},
+  backend?: Backend,
+): Promise<Workbench> {
   const folder = folderFiles(TINY_MODEL);
   const files = {
     ...folder,
     optionalText: (path: string, signal?: AbortSignal): Promise<string | null> =>
       path === 'statistics.txt' ? Promise.resolve(text) : folder.optionalText(path, signal),
   };
-  return Workbench.open(files, await startWasm(1), options);
+  return Workbench.open(files, backend ?? (await startWasm(1)), options);
 }

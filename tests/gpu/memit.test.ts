@@ -1,0 +1,83 @@
+/** Whole runs of MEMIT on WebGPU (Dawn): the CPU path's update, and no buffer left behind, whatever the end. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
+import type { Patch } from '../../src/engine/editing/patch.ts';
+import { CancelledError } from '../../src/engine/errors.ts';
+import type { Workbench } from '../../src/engine/workbench.ts';
+import { relativeError } from '../unit/support.ts';
+import { openTiny } from '../unit/tiny.ts';
+
+/** Many times more tokens than the MLP is wide: covariances that differ by float32 rounding alone must not differ in their inverse. */
+const TEXT = readFileSync('public/models/demo/statistics.txt', 'utf8').split('\n').slice(0, 40).join('\n');
+
+const REQUESTS = [
+  { prompt: 'The capital of {} is', subject: 'Norway', targetNew: 'Rome' },
+  { prompt: '{} plays the', subject: 'Toko', targetNew: 'violin' },
+];
+const CONTEXTS = ['{}', 'The town is old. {}'];
+
+let backend: NodeBackend;
+let gpu: Workbench;
+let cpu: Workbench;
+
+beforeAll(async () => {
+  backend = await startNodeBackend('webgpu');
+  gpu = await openTiny(TEXT, {}, backend);
+  cpu = await openTiny(TEXT);
+}, 240_000);
+
+afterAll(async () => {
+  await gpu.dispose();
+  await cpu.dispose();
+  await backend.dispose();
+});
+
+function run(bench: Workbench, signal?: AbortSignal, onLosses?: () => void): Promise<Patch> {
+  const settings = { ...bench.preset.settings, layers: [1, 2], steps: 4, covarianceWeight: 50 };
+  return bench.edit(REQUESTS, settings, { contexts: CONTEXTS, job: { signal }, progress: { onLosses } });
+}
+
+describe('a run on WebGPU', () => {
+  it('makes the update of the CPU path, and the model says the same with it', async () => {
+    const [actual, expected] = [await run(gpu), await run(cpu)];
+    actual.layers.forEach((layer, i) => {
+      expect(relativeError(layer.residual, expected.layers[i].residual)).toBeLessThan(1e-3);
+      expect(relativeError(layer.adjustedKeys, expected.layers[i].adjustedKeys)).toBeLessThan(1e-3);
+    });
+    gpu.stack.push(actual);
+    cpu.stack.push(expected);
+    const [onGpu] = await gpu.predict(['The capital of Norway is']);
+    const [onCpu] = await cpu.predict(['The capital of Norway is']);
+    onCpu.forEach(({ id, logProbability }, i) => {
+      expect(onGpu[i].id).toBe(id);
+      expect(Math.abs(onGpu[i].logProbability - logProbability)).toBeLessThan(1e-3);
+    });
+  }, 240_000);
+
+  it('leaves no buffer behind, finished or cancelled', async () => {
+    // The statistics stay on the device once they are made, and so do the weights of the enabled patches.
+    await run(gpu);
+    const before = backend.runtime.device.liveBuffers;
+    expect(before).toBeGreaterThan(0);
+    await run(gpu);
+    expect(backend.runtime.device.liveBuffers).toBe(before);
+    const controller = new AbortController();
+    const cancelled = run(gpu, controller.signal, () => {
+      controller.abort();
+    });
+    await expect(cancelled).rejects.toThrow(CancelledError);
+    expect(backend.runtime.device.liveBuffers).toBe(before);
+  }, 240_000);
+
+  it('gives every buffer back when the model is closed', async () => {
+    const other = await openTiny(TEXT, {}, backend);
+    const before = backend.runtime.device.liveBuffers;
+    await run(other);
+    expect(backend.runtime.device.liveBuffers).toBeGreaterThan(before);
+    await other.dispose();
+    await gpu.dispose();
+    expect(backend.runtime.device.liveBuffers).toBe(0);
+    gpu = await openTiny(TEXT, {}, backend);
+  }, 240_000);
+});
