@@ -9,7 +9,7 @@ import { relativeError } from '../unit/support.ts';
 import { openTiny } from '../unit/tiny.ts';
 
 /** Many times more tokens than the MLP is wide: covariances that differ by float32 rounding alone must not differ in their inverse. */
-const TEXT = readFileSync('public/models/demo/statistics.txt', 'utf8').split('\n').slice(0, 40).join('\n');
+const TEXT = readFileSync('public/models/demo/statistics.txt', 'utf8').split('\n').slice(0, 16).join('\n');
 
 const REQUESTS = [
   { prompt: 'The capital of {} is', subject: 'Norway', targetNew: 'Rome' },
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 function run(bench: Workbench, signal?: AbortSignal, onLosses?: () => void): Promise<Patch> {
-  const settings = { ...bench.preset.settings, layers: [1, 2], steps: 4, covarianceWeight: 50 };
+  const settings = { ...bench.preset.settings, layers: [1, 2], steps: 3, covarianceWeight: 50 };
   return bench.edit(REQUESTS, settings, { contexts: CONTEXTS, job: { signal }, progress: { onLosses } });
 }
 
