@@ -57,7 +57,9 @@ export function Header() {
 function LoadTrouble() {
   const lost = useStore((state) => state.workerLost);
   const failure = useStore((state) => state.loadFailure);
-  const source = useStore((state) => state.source);
+  const source = useStore((state) => state.failedSource ?? state.source);
+  const hasModel = useStore((state) => state.model !== null);
+  const dismiss = useStore((state) => state.dismissLoadFailure);
   const restart = useStore((state) => state.restart);
   const load = useStore((state) => state.load);
   if (lost) {
@@ -78,7 +80,13 @@ function LoadTrouble() {
       : { label: 'Try again', onAct: () => void load(source) };
   return (
     <div className={styles.trouble}>
-      <FailureNotice title="The model could not be loaded." failure={failure} action={again} />
+      <FailureNotice
+        title="The model could not be loaded."
+        failure={failure}
+        action={again}
+        // Without a model there is nothing else to see.
+        onDismiss={hasModel ? dismiss : undefined}
+      />
     </div>
   );
 }

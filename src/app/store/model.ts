@@ -22,7 +22,10 @@ export interface Job {
 
 export interface ModelSlice {
   model: ModelSummary | null;
+  /** Where the open model came from; the demo before there is one. */
   source: ModelSource;
+  /** What could not be loaded, to be tried again. */
+  failedSource: ModelSource | null;
   loading: LoadProgress | null;
   loadFailure: WorkerFailure | null;
   /** The worker died: nothing works until restart. */
@@ -33,6 +36,7 @@ export interface ModelSlice {
   /** Starts a fresh worker and loads the same model again. */
   restart(): Promise<void>;
   cancel(): Promise<void>;
+  dismissLoadFailure(): void;
   /** Makes a job the current one and gives its id. */
   startJob(kind: JobKind, label: string): string;
   advanceJob(id: string, fraction: number | null): void;
@@ -66,6 +70,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
   return {
     model: null,
     source: DEMO_MODEL,
+    failedSource: null,
     loading: null,
     loadFailure: null,
     workerLost: null,
@@ -77,7 +82,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
       const name = source.kind === 'demo' ? 'the demo model' : source.name;
       const job = get().startJob('load', `Loading ${name}`);
       set({
-        source,
+        failedSource: null,
         loadFailure: null,
         workerLost: null,
         loading: { file: '', loadedBytes: 0, totalBytes: 0, stage: 'Starting' },
@@ -89,11 +94,16 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
           get().advanceJob(job, loading.totalBytes > 0 ? loading.loadedBytes / loading.totalBytes : null);
         });
         if (turn !== loads) return;
+        set({ source });
         adopt(model);
         get().announce(`${model.name} is ready, running on ${model.backend.name}.`);
       } catch (error) {
         if (turn !== loads || get().workerLost) return;
-        set({ loadFailure: toFailure(error) });
+        const failure = toFailure(error);
+        const open = get().model;
+        const kept =
+          failure.kept === '' && open ? `“${open.name}” stays open, with its edits and history.` : failure.kept;
+        set({ loadFailure: { ...failure, kept }, failedSource: source });
       } finally {
         if (turn === loads) set({ loading: null });
         get().endJob(job);
@@ -110,6 +120,10 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
       get().announce('Cancelling.');
       // Whether the job could be stopped is told by the job's own call.
       await call('cancel').catch(() => undefined);
+    },
+
+    dismissLoadFailure() {
+      set({ loadFailure: null, failedSource: null });
     },
 
     startJob(kind, label) {

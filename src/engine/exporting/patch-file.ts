@@ -109,7 +109,7 @@ export async function readPatchFile(file: Uint8Array | ByteSource): Promise<Patc
     if (!(cause instanceof SafetensorsError)) throw cause;
     throw new PatchError(`“${source.name}” cannot be read as a patch: ${cause.message}`, {
       kept: KEPT,
-      next: cause.next,
+      next: cause.next || 'Choose a patch file that this page or its command line wrote.',
       cause,
     });
   }
