@@ -101,7 +101,15 @@ export class Covariances {
   async #stored(layer: number, textHash: string): Promise<StatisticsFile | null> {
     const { store, modelHash } = this.#sources;
     const bytes = await store?.read(storeKey(modelHash, textHash, layer));
-    return bytes ? readStatistics(bytes, modelHash, this.#model.config.innerSize) : null;
+    if (!bytes) return null;
+    try {
+      const file = await readStatistics(bytes, modelHash, this.#model.config.innerSize);
+      return file.layers.has(layer) ? file : null;
+    } catch (error) {
+      // A damaged copy costs a computation, not the run: the text is at hand, and the new copy replaces it.
+      if (error instanceof EngineError) return null;
+      throw error;
+    }
   }
 
   #adopt(layer: number, file: StatisticsFile): void {

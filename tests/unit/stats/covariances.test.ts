@@ -121,12 +121,26 @@ describe('Covariances', () => {
     const other = 'f'.repeat(64);
     await covariances({ modelHash: other }).prepare([1]);
     expect(store.writes).toBe(3);
-    // A file under the right name that belongs to another model.
-    const [[key]] = store.files;
-    store.files.set(key, [...store.files.values()][2]);
-    const error = await failure(covariances().prepare([1]));
-    expect(error.code).toBe('statistics');
-    expect(error.message).toMatch(/another model/);
+  });
+
+  it.each<[string, (files: Map<string, Uint8Array>, key: string) => void]>([
+    ['cut short', (files, key) => files.set(key, files.get(key)!.subarray(0, 1000))],
+    ['not safetensors', (files, key) => files.set(key, new TextEncoder().encode('<!doctype html><title>404</title>'))],
+    ["another model's", (files, key) => files.set(key, files.get('another')!)],
+    ["another layer's", (files, key) => files.set(key, files.get('layer 2')!)],
+  ])('computes anew, and replaces, a stored file that is %s', async (_, damage) => {
+    const writer = covariances();
+    await writer.prepare([1]);
+    const [key, good] = [...store.files][0];
+    await covariances().prepare([2]);
+    store.files.set('layer 2', [...store.files.values()][1]);
+    await covariances({ modelHash: 'f'.repeat(64) }).prepare([1]);
+    store.files.set('another', [...store.files.values()].at(-1)!);
+    damage(store.files, key);
+    const reader = covariances();
+    await reader.prepare([1]);
+    expect((await reader.covarianceOf(1)).floats).toEqual((await writer.covarianceOf(1)).floats);
+    expect(store.files.get(key)).toEqual(good);
   });
 
   it('prefers the file that came with the model, and computes only what it lacks', async () => {
