@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the text that the demo model's key statistics are taken over: public/models/demo/statistics.txt.
+"""Writes the text that the model's key statistics are taken over: statistics.txt in its folder.
 
 About 38,400 tokens, half Wikipedia sentences and half facts the model knows, one document a line with one to three
 sentences each, in an order that a seed fixes.
 
-    python tools/demo-statistics-text.py --wikipedia wikipedia-sentences.txt
-
-`--wikipedia` is a text of Wikipedia sentences, one a line (WikiSplit, CC BY-SA 4.0). Needs the `tokenizers` package.
+    python tools/demo-model/statistics_text.py --model public/models/demo
 """
 
 import argparse
@@ -16,7 +14,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-MODEL = Path(__file__).parent.parent / "public/models/demo"
+WIKIPEDIA = Path(__file__).parent / "data/wikipedia-sentences.txt"
 SEED = 20
 TOKENS = 38_400
 MAX_SENTENCES = 3
@@ -63,16 +61,12 @@ def documents(sentences, tokens, tokenizer, context, rng):
         yield document, length
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wikipedia", type=Path, required=True)
-    arguments = parser.parse_args()
-
+def write_statistics_text(model: Path) -> None:
     rng = random.Random(SEED)
-    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
-    context = json.loads((MODEL / "config.json").read_text())["n_positions"]
-    facts = json.loads((MODEL / "facts.json").read_text(encoding="utf-8"))
-    sources = [wikipedia_sentences(arguments.wikipedia), fact_sentences(facts, rng)]
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    context = json.loads((model / "config.json").read_text())["n_positions"]
+    facts = json.loads((model / "facts.json").read_text(encoding="utf-8"))
+    sources = [wikipedia_sentences(WIKIPEDIA), fact_sentences(facts, rng)]
     lines = [
         line
         for sentences in sources
@@ -80,8 +74,14 @@ def main():
     ]
     rng.shuffle(lines)
     text = "".join(f"{document}\n" for document, _ in lines)
-    (MODEL / "statistics.txt").write_text(text, encoding="utf-8")
+    (model / "statistics.txt").write_text(text, encoding="utf-8")
     print(f"{len(lines)} documents, {sum(length for _, length in lines)} tokens, {len(text.encode())} bytes")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True)
+    write_statistics_text(parser.parse_args().model)
 
 
 if __name__ == "__main__":
