@@ -1,12 +1,19 @@
 /**
  * Seconds per edit for batches of several sizes, on the demo model: `npm run bench:edits [-- --edits 1,10,100 --backend wasm]`.
  * Counterfactual edits of facts the model knows, drawn with a fixed seed; the statistics that ship, so that only the run is timed.
+ * With `--python PYTHON` (that has tests/reference/requirements.txt) the same edits are also run by tests/reference/memit_oracle.py, which
+ * does the reference implementation's steps in PyTorch, and the ratio is printed.
  */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
 import { folderFiles } from '../src/cli/node-files.ts';
 import { seededRandom } from '../src/engine/editing/random.ts';
 import { runReportSchema } from '../src/engine/editing/report.ts';
+import type { MemitSettings } from '../src/engine/editing/settings.ts';
 import type { EditRequest } from '../src/engine/tokens/request.ts';
 import { Workbench } from '../src/engine/workbench.ts';
 
@@ -15,6 +22,7 @@ const { values } = parseArgs({
     edits: { type: 'string', default: '1,10,100' },
     backend: { type: 'string', default: 'wasm' },
     model: { type: 'string', default: 'public/models/demo' },
+    python: { type: 'string' },
   },
 });
 
@@ -40,22 +48,68 @@ function drawEdits(bench: Workbench, count: number): EditRequest[] {
   return [...edits.values()];
 }
 
+/** Seconds the PyTorch program needs for the same edits, contexts and settings, its start and statistics not counted. */
+function referenceSeconds(
+  python: string,
+  requests: readonly EditRequest[],
+  contexts: readonly string[],
+  settings: MemitSettings,
+): number {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-edits-'));
+  try {
+    const records = requests.map(({ prompt, subject, targetNew }) => ({
+      prompt,
+      subject,
+      target_new: { str: targetNew },
+    }));
+    writeFileSync(join(folder, 'requests.json'), JSON.stringify(records));
+    writeFileSync(join(folder, 'contexts.json'), JSON.stringify(contexts));
+    const options = {
+      model: values.model,
+      requests: join(folder, 'requests.json'),
+      contexts: join(folder, 'contexts.json'),
+      'compute-stats': join(values.model, 'statistics.txt'),
+      layers: settings.layers.join(),
+      steps: settings.steps,
+      lr: settings.learningRate,
+      decay: settings.weightDecay,
+      clamp: settings.clampNormFactor,
+      kl: settings.klFactor,
+      lambda: settings.covarianceWeight,
+      out: join(folder, 'out.json'),
+    };
+    const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const { stderr } = spawnSync(python, ['tests/reference/memit_oracle.py', ...words], { encoding: 'utf8' });
+    const seconds = /targets ([\d.]+) s, spread ([\d.]+) s/.exec(stderr);
+    if (!seconds) throw new Error(`The PyTorch program failed:\n${stderr}`);
+    return Number(seconds[1]) + Number(seconds[2]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const backend = await startNodeBackend(values.backend as BackendName);
 const bench = await Workbench.open(folderFiles(values.model), backend);
 const { settings } = bench.preset;
-await bench.contexts(settings.seed);
+const contexts = await bench.contexts(settings.seed);
 await bench.edit(drawEdits(bench, 1), settings);
 
 console.log(`${bench.name} on ${backend.name}; layers ${settings.layers.join(', ')}, ${settings.steps} steps`);
-console.log('edits  seconds  per edit  targets  spread  took');
+console.log(
+  `edits  seconds  per edit  targets  spread  took${values.python === undefined ? '' : '     PyTorch  ratio'}`,
+);
 for (const count of values.edits.split(',').map(Number)) {
-  const patch = await bench.edit(drawEdits(bench, count), settings);
+  const edits = drawEdits(bench, count);
+  const patch = await bench.edit(edits, settings);
   const { seconds } = runReportSchema.parse(patch.report);
   const total = seconds.targets + seconds.spread;
   bench.stack.push(patch);
   const { efficacy } = await bench.compare(patch.id);
   bench.stack.remove(patch.id);
   const cells = [total, total / count, seconds.targets, seconds.spread].map((value) => value.toFixed(2).padStart(8));
-  console.log(`${String(count).padStart(5)} ${cells.join(' ')}  ${efficacy.passed}/${efficacy.total}`);
+  const took = `${efficacy.passed}/${efficacy.total}`.padEnd(7);
+  const peer = values.python === undefined ? null : referenceSeconds(values.python, edits, contexts, settings);
+  const compared = peer === null ? '' : `  ${peer.toFixed(2).padStart(7)}  ${(peer / total).toFixed(2)}`;
+  console.log(`${String(count).padStart(5)} ${cells.join(' ')}  ${took}${compared}`);
 }
 process.exit(0);

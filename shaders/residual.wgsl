@@ -9,6 +9,7 @@
 // Products: each factor is split by its bits into two halves of 12 bits, so that the four partial products are exact.
 // Sums: Knuth's two-sum, whose error term is algebraically zero. WGSL lets compilers reassociate and fuse, which would make it
 // really zero, so each intermediate goes through `opaque`: an xor with a parameter that the compiler cannot know to be 0.
+// `check_primitives` shows what came of it: the engine runs it once per device, before it relies on any of this.
 
 struct Params {
   workgroups: u32,
@@ -192,4 +193,27 @@ fn round_rows(
   let at = (group.x + group.y * groups.x) * THREADS + thread;
   if (at >= params.size * params.count) { return; }
   rounded[at] = previous[(at % params.size) * params.count + at / params.size].x;
+}
+
+struct Primitives {
+  sum: vec2f,
+  halves: vec2f,
+  product: vec2f,
+}
+
+@group(0) @binding(2) var<storage, read_write> checked: array<Primitives>;
+
+// For each pair (a, b): a + b as two_sum has it, the halves of a, and a · b as add_product has it.
+@compute @workgroup_size(THREADS)
+fn check_primitives(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let at = (group.x + group.y * groups.x) * THREADS + thread;
+  if (at >= params.size * params.count) { return; }
+  let pair = previous[at];
+  let halves = split(pair.x);
+  let product = add_product(vec2f(), halves, split(pair.y), 0.0);
+  checked[at] = Primitives(two_sum(pair.x, pair.y), halves, product);
 }

@@ -12,6 +12,8 @@ import type { Backend } from '../engine/workbench.ts';
 export type BackendName = 'wasm' | 'webgpu';
 
 export interface NodeBackend extends Backend {
+  /** What is computed otherwise than usual here, in one sentence, or null. */
+  readonly note: string | null;
   dispose(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export async function startWasm(threads = availableParallelism()): Promise<NodeB
     runtime: new Runtime(ort, device),
     linalg: new CpuLinearAlgebra(device),
     name: `WASM, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    note: null,
     dispose: () => Promise.resolve(),
   };
 }
@@ -42,10 +45,12 @@ async function startWebGpu(): Promise<NodeBackend> {
   ort.env.wasm.numThreads = 1;
   const device = new GpuDevice(gpu);
   const { vendor, architecture, description } = gpu.adapterInfo;
+  const linalg = await WebGpuLinearAlgebra.create(device, readShader);
   return {
     runtime: new Runtime(ort, device),
-    linalg: await WebGpuLinearAlgebra.create(device, readShader),
+    linalg,
     name: `WebGPU, ${description || [vendor, architecture].filter(Boolean).join(' ')}`,
+    note: linalg.note,
     dispose: () => {
       gpu.destroy();
       return Promise.resolve();

@@ -165,6 +165,7 @@ async function withWorkbench(
   body: (bench: Workbench) => Promise<void>,
 ): Promise<void> {
   const host = await startNodeBackend(backend);
+  if (host.note !== null) process.stderr.write(`${host.note}\n`);
   try {
     const bench = await Workbench.open(folderFiles(model), host, options);
     try {

@@ -64,11 +64,12 @@ async function startWebGpu(adapter: GPUAdapter, name: string, reason: string): P
   // The graphs run on the GPU; WebAssembly only orders them.
   ort.env.wasm.numThreads = 1;
   const device = new GpuDevice(gpu);
+  const linalg = await WebGpuLinearAlgebra.create(device, shaderSource);
   return {
     runtime: new Runtime(ort, device),
-    linalg: await WebGpuLinearAlgebra.create(device, shaderSource),
+    linalg,
     name,
-    report: { kind: 'webgpu', name, reason, threads: 1 },
+    report: { kind: 'webgpu', name, reason: linalg.note ? `${reason} ${linalg.note}` : reason, threads: 1 },
     lost: gpu.lost.then(({ message }) => message || 'The GPU was lost.'),
   };
 }

@@ -5,7 +5,7 @@ import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
 import type { Patch } from '../../src/engine/editing/patch.ts';
 import { CancelledError } from '../../src/engine/errors.ts';
 import type { Workbench } from '../../src/engine/workbench.ts';
-import { relativeError } from '../unit/support.ts';
+import { expectBelow, relativeError } from '../unit/support.ts';
 import { openTiny } from '../unit/tiny.ts';
 
 /** Many times more tokens than the MLP is wide: covariances that differ by float32 rounding alone must not differ in their inverse. */
@@ -42,8 +42,9 @@ describe('a run on WebGPU', () => {
   it('makes the update of the CPU path, and the model says the same with it', async () => {
     const [actual, expected] = [await run(gpu), await run(cpu)];
     actual.layers.forEach((layer, i) => {
-      expect(relativeError(layer.residual, expected.layers[i].residual)).toBeLessThan(1e-3);
-      expect(relativeError(layer.adjustedKeys, expected.layers[i].adjustedKeys)).toBeLessThan(1e-3);
+      const { residual, adjustedKeys } = expected.layers[i];
+      expectBelow(`WebGPU and CPU: R of layer ${layer.layer}`, relativeError(layer.residual, residual), 1e-3);
+      expectBelow(`WebGPU and CPU: A of layer ${layer.layer}`, relativeError(layer.adjustedKeys, adjustedKeys), 1e-3);
     });
     gpu.stack.push(actual);
     cpu.stack.push(expected);
@@ -52,6 +53,19 @@ describe('a run on WebGPU', () => {
     onCpu.forEach(({ id, logProbability }, i) => {
       expect(onGpu[i].id).toBe(id);
       expect(Math.abs(onGpu[i].logProbability - logProbability)).toBeLessThan(1e-3);
+    });
+  }, 240_000);
+
+  it('makes the same update from run to run', async () => {
+    const [one, two] = [await run(gpu), await run(gpu)];
+    two.layers.forEach((layer, i) => {
+      const { residual, adjustedKeys } = one.layers[i];
+      expectBelow(`WebGPU from run to run: R of layer ${layer.layer}`, relativeError(layer.residual, residual), 1e-6);
+      expectBelow(
+        `WebGPU from run to run: A of layer ${layer.layer}`,
+        relativeError(layer.adjustedKeys, adjustedKeys),
+        1e-6,
+      );
     });
   }, 240_000);
 

@@ -1,6 +1,8 @@
 """What the oracles share: loading a GPT-2 model in float32, taps on its blocks, and compact JSON."""
 
+import hashlib
 import json
+import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -67,7 +69,13 @@ def numbers(tensor, digits=8):
 
 
 def write_json(path, value):
-    """JSON with one line for every list of plain values, so that a golden file stays readable and small."""
+    """JSON with one line for every list of plain values, so that a golden file stays readable and small.
+
+    The program that runs puts its name and SHA-256 first: `npm run goldens` tells from them which files are out of date.
+    """
+    program = Path(sys.argv[0])
+    signature = {"name": program.name, "sha256": hashlib.sha256(program.read_bytes()).hexdigest()}
+    value = {"program": signature, **value}
 
     def lay_out(item, indent):
         inner = indent + " "

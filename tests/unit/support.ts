@@ -19,6 +19,15 @@ export async function openModel(folder: string, options: OpenOptions = {}): Prom
   return Workbench.open(folderFiles(folder), await startWasm(1), options);
 }
 
+/**
+ * Expects `value` to be below `limit`. With SHOW_MEASURED set, prints both: docs/fidelity.md quotes what is printed.
+ */
+export function expectBelow(quantity: string, value: number, limit: number): void {
+  if (process.env.SHOW_MEASURED)
+    process.stdout.write(`measured  ${quantity}: ${value.toExponential(1)} (limit ${limit})\n`);
+  expect(value, quantity).toBeLessThan(limit);
+}
+
 /** ‖actual − expected‖ / ‖expected‖. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);

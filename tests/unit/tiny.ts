@@ -1,20 +1,12 @@
 /** The tiny model with a text for its statistics beside it, which its folder lacks. */
+import { readFileSync } from 'node:fs';
 import { startWasm } from '../../src/cli/backend.ts';
 import { folderFiles } from '../../src/cli/node-files.ts';
 import { Workbench, type Backend, type OpenOptions } from '../../src/engine/workbench.ts';
 import { TINY_MODEL } from './support.ts';
 
 /** Documents of different lengths, an empty one among them; more tokens than the MLP is wide. */
-export const TINY_TEXT = [
-  'The capital of the country is in the north of the land.',
-  'He was an author.',
-  '',
-  'The river',
-  'Here the children are at the lake and eat oranges from the tree.',
-  'I',
-  'A train to the coast leaves at ten; another returns to the town at six.',
-  'Is this the end of the story?',
-].join('\n');
+export const TINY_TEXT = readFileSync('tests/reference/data/tiny-statistics.txt', 'utf8');
 
 /** @param backend WASM on one thread when absent */
 export async function openTiny(

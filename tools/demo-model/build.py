@@ -41,7 +41,7 @@ def main():
     arguments.add_argument("--run", type=Path, default=Path("demo-model-run"), help="folder for checkpoints, log and measurements")
     arguments.add_argument("--out", type=Path, default=PROJECT / "public/models/demo")
     arguments.add_argument(
-        "--facts", type=int, default=None if DEVICE == "cuda" else CPU_FACTS, help=f"how many (a GPU: all; else {CPU_FACTS})"
+        "--facts", type=int, default=None if DEVICE == "cuda" else CPU_FACTS, help=f"how many (default: all with a GPU, else {CPU_FACTS})"
     )
     arguments.add_argument("--steps", type=int, default=Training.steps)
     options = arguments.parse_args()
@@ -76,7 +76,9 @@ def main():
 
     preset = read(out / "memit.json")["preset"]
     shutil.copytree(exported, out, dirs_exist_ok=True)
-    write_card(out, read(run / "measurements.json"), read(run / "sweep.json"), read(run / "trace.json"), preset, shape, training)
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    measured, sweep, trace = (read(run / f"{name}.json") for name in ("measurements", "sweep", "trace"))
+    write_card(out, measured, sweep, trace, log, preset, shape, training)
     for name in ("measurements.json", "sweep.json", "trace.json"):
         shutil.copy(run / name, TOOLS / name)
     # The statistics belong to the weights: the product itself takes them, over the text just written.

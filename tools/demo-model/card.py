@@ -96,7 +96,18 @@ effect of restoring one token's state after a layer:
 """
 
 
-def write_card(folder: Path, measured: dict, sweep: dict, trace: dict, preset: dict, shape: Shape, training: Training) -> None:
+def schedule_words(log: list[dict]) -> str:
+    """How long the learning rate's schedule was, and where a resumed run changed it."""
+    starts = [entry for entry in log if "schedule" in entry]
+    kept = [entry for entry, before in zip(starts, [None, *starts]) if before is None or entry["schedule"] != before["schedule"]]
+    first, *changes = kept
+    words = f"cosine over {first['schedule']:,} steps"
+    return words + "".join(f", from step {entry['from']:,} over {entry['schedule']:,}" for entry in changes)
+
+
+def write_card(
+    folder: Path, measured: dict, sweep: dict, trace: dict, log: list[dict], preset: dict, shape: Shape, training: Training
+) -> None:
     size = (folder / "model.safetensors").stat().st_size / 1e6
     text = f"""# The demo model
 
@@ -106,7 +117,8 @@ sentences, and repeats its sources' errors (a fact has one object here, even whe
 
 - GPT-2 architecture (`GPT2LMHeadModel`): {shape.layers} layers, hidden {shape.width}, MLP {4 * shape.width}, {shape.heads} heads, context {shape.context}, tied embeddings, byte-level BPE of
   {shape.vocabulary:,} with GPT-2's pre-tokenisation; F16, {size:.1f} MB.
-- Trained from scratch by `tools/demo-model/build.py` (seed {training.seed}; {training.steps:,} steps of {training.batch} × {shape.context} tokens, AdamW, peak learning rate {training.learning_rate:g}, cosine).
+- Trained from scratch by `tools/demo-model/build.py` (seed {training.seed}; {training.steps:,} steps of {training.batch} × {shape.context} tokens, AdamW, peak learning rate {training.learning_rate:g},
+  {schedule_words(log)}).
 - Licence: weights, tokenizer and configuration MIT. `facts.json` and `benchmark.json`: MIT, from ParaRel, CounterFact and LRE. `statistics.txt` and the sentences
   before paraphrase prompts in `benchmark.json` hold Wikipedia text: CC BY-SA 4.0. Sources: `tools/demo-model/data/README.md`.
 

@@ -44,6 +44,7 @@ def write_weights(model: Gpt2, tokenizer: Tokenizer, folder: Path) -> None:
         bos_token_id=end, eos_token_id=end, max_new_tokens=40, do_sample=False, pad_token_id=end
     )
     exported.half().save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)  # it is written for its owner alone
     write_tokenizer(tokenizer, folder, shape.context)
 
 

@@ -21,7 +21,8 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 @dataclass(frozen=True)
 class Training:
-    steps: int = 6_500
+    steps: int = 5_000
+    """Of the whole schedule. A resumed run may change it: what is left then follows the new schedule."""
     batch: int = 24
     learning_rate: float = 1e-3
     warmup: int = 200
@@ -66,7 +67,8 @@ def train(tokenizer: Tokenizer, facts: list[Fact], shape: Shape, training: Train
     checkpoint, start = folder / "checkpoint.pt", 0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=False, map_location=DEVICE)
-        if saved["training"] != asdict(training) or saved["shape"] != asdict(shape):
+        same = {**saved["training"], "steps": training.steps} == asdict(training) and saved["shape"] == asdict(shape)
+        if not same:
             raise SystemExit(f"{checkpoint} is of a run with other settings; choose another --run folder or delete it.")
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -75,6 +77,7 @@ def train(tokenizer: Tokenizer, facts: list[Fact], shape: Shape, training: Train
 
     began, losses = time.time(), []
     log = (folder / "log.jsonl").open("a", encoding="utf-8")
+    log.write(json.dumps({"from": start, "schedule": training.steps}) + "\n")
     for step in range(start, training.steps):
         batch = stream.batch(training.batch, shape.context)
         ids, weights = batch.ids.to(DEVICE), batch.weights.to(DEVICE)

@@ -1,12 +1,13 @@
 /**
  * Linear algebra on the GPU, with the kernels of shaders/. Everything is float32; the regularised solve reaches beyond
- * that by iterative refinement with residuals in two-float arithmetic.
+ * that by iterative refinement with residuals in two-float arithmetic, or in double precision on the CPU where the GPU
+ * does not keep that.
  */
 import { NotPositiveDefiniteError } from '../errors.ts';
 import type { GpuDevice } from '../runtime/device.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped } from '../runtime/scope.ts';
-import { sizeOf, type Tensor } from '../runtime/tensor.ts';
+import type { Tensor } from '../runtime/tensor.ts';
 import type {
   AdamState,
   AdamStepOptions,
@@ -31,6 +32,8 @@ import {
 } from './shapes.ts';
 import { type Dispatch, dispatch, KernelRunner, type ShaderSource } from './webgpu/kernel-runner.ts';
 import * as kernels from './webgpu/kernels.ts';
+import { DoubleRefinement, TwoFloatRefinement } from './webgpu/refinement.ts';
+import { keepsTwoFloatArithmetic } from './webgpu/two-float-check.ts';
 
 /** Refinement ends with a correction this small beside the solution: half the spacing of float32, which it is rounded to. */
 const CORRECTION_GOAL = 2 ** -24;
@@ -41,24 +44,31 @@ const STALL_RATIO = 0.5;
 const MAX_PARTIAL_SUMS = 1024;
 /** What the status of a factorisation holds as long as every pivot was good (−1 as an int32). */
 const NO_BAD_PIVOT = -1;
+const CPU_RESIDUALS =
+  'This GPU does not keep the order of float32 operations, so the residuals of the solves are computed on the CPU.';
 
 export class WebGpuLinearAlgebra implements LinearAlgebra {
   readonly device: GpuDevice;
+  /** What is computed otherwise than usual on this GPU and why, in one sentence; null where nothing is. */
+  readonly note: string | null;
   readonly #runner: KernelRunner;
+  readonly #twoFloat: boolean;
 
-  private constructor(device: GpuDevice, runner: KernelRunner) {
+  private constructor(device: GpuDevice, runner: KernelRunner, twoFloat: boolean) {
     this.device = device;
     this.#runner = runner;
+    this.#twoFloat = twoFloat;
+    this.note = twoFloat ? null : CPU_RESIDUALS;
   }
 
   /**
    * @param shaderSource the text of a file of shaders/, by its name
-   * @throws DeviceError when the GPU cannot run the plainest kernel
+   * @throws DeviceError when the GPU cannot run the plainest kernels
    */
   static async create(device: GpuDevice, shaderSource: ShaderSource): Promise<WebGpuLinearAlgebra> {
     const runner = new KernelRunner(device, shaderSource);
     await runner.prepare(kernels.addScaled);
-    return new WebGpuLinearAlgebra(device, runner);
+    return new WebGpuLinearAlgebra(device, runner, await keepsTwoFloatArithmetic(device, runner));
   }
 
   async matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Promise<Tensor> {
@@ -119,7 +129,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   }
 
   async solveRegularized(covariance: Tensor, covarianceWeight: number, keys: Tensor): Promise<RegularizedSolve> {
-    const { count, size } = regularizedShape(covariance, keys);
+    const { size } = regularizedShape(covariance, keys);
     return scoped(async (scope) => {
       // One right-hand side a column, so that neighbouring threads of the solves read neighbouring words.
       const columns = scope.track(await this.#transpose(keys));
@@ -127,59 +137,40 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
       await this.addGram(l, keys);
       await this.#factor(l, size);
 
-      const residual = scope.track(this.device.allocate([size, count], 'float32', 'residual'));
-      const products = scope.track(this.device.allocate([count, count, 2], 'float32', 'KᵀA'));
+      const system = { covariance, covarianceWeight, keys, columns };
+      const refinement = this.#twoFloat
+        ? new TwoFloatRefinement(this.device, this.#runner, scope, system)
+        : await DoubleRefinement.open(this.device, scope, system);
       const scale = (await this.norm(keys)) || 1;
-      const measure = async (solution: Tensor): Promise<number> => {
-        await this.#runner.run(
-          residualOf(covariance, covarianceWeight, columns, solution, products, residual),
-          'residual',
-        );
-        return (await this.norm(residual)) / scale;
-      };
-      /** Solves for what is in `from` and adds it to `solution`, as pairs (high, low) of floats: [size, count, 2]. */
-      const corrected = async (solution: Tensor, from: Tensor): Promise<{ sum: Tensor; correctionNorm: number }> => {
+      /** Solves for `from` and adds what comes out to the solution; the norm of the correction. */
+      const correct = async (from: Tensor): Promise<number> => {
         const correction = scope.track(this.device.clone(from));
-        const sum = scope.track(this.device.allocate([size, count, 2], 'float32', 'solution'));
-        const steps = [...triangularSolve(l, correction, false), ...triangularSolve(l, correction, true)];
-        await this.#runner.run([...steps, addCorrection(solution, correction, sum)], 'solve');
+        await this.#runner.run(
+          [...triangularSolve(l, correction, false), ...triangularSolve(l, correction, true)],
+          'solve',
+        );
+        await refinement.add(correction);
         const correctionNorm = await this.norm(correction);
         scope.drop(correction);
-        return { sum, correctionNorm };
+        return correctionNorm;
       };
 
-      const nothing = scope.track(this.device.zeros([size, count, 2], 'float32', 'solution'));
-      const first = await corrected(nothing, columns);
-      scope.drop(nothing);
-      let solution = first.sum;
-      let relativeResidual = await measure(solution);
+      const solutionNorm = await correct(columns);
+      let residual = await refinement.residual();
+      let relativeResidual = (await this.norm(residual)) / scale;
       const residualHistory = [relativeResidual];
       for (let sweep = 0; sweep < MAX_SWEEPS; sweep += 1) {
-        const { sum, correctionNorm } = await corrected(solution, residual);
+        const correctionNorm = await correct(residual);
         const before = relativeResidual;
-        const reached = await measure(sum);
+        residual = await refinement.residual();
+        const reached = (await this.norm(residual)) / scale;
         residualHistory.push(reached);
         // A sweep that made it worse (too ill-conditioned for the factor) is not taken.
-        if (reached < before) {
-          scope.drop(solution);
-          solution = sum;
-          relativeResidual = reached;
-        }
-        if (!(reached < STALL_RATIO * before) || correctionNorm <= CORRECTION_GOAL * first.correctionNorm) break;
+        if (reached < before) relativeResidual = reached;
+        else refinement.takeBack();
+        if (!(reached < STALL_RATIO * before) || correctionNorm <= CORRECTION_GOAL * solutionNorm) break;
       }
-      const rounded = this.device.allocate([count, size], 'float32', 'solution');
-      return {
-        solution: await this.#into(rounded, 'solution', (result) => [
-          dispatch({
-            kernel: kernels.roundRows,
-            values: { zero: 0, size, count },
-            tensors: [solution, result],
-            workgroups: groupsOf256(size * count),
-          }),
-        ]),
-        relativeResidual,
-        residualHistory,
-      };
+      return { solution: await refinement.rounded(), relativeResidual, residualHistory };
     });
   }
 
@@ -401,45 +392,6 @@ function triangularSolve(l: Tensor, x: Tensor, backward: boolean): Dispatch[] {
     if (remaining <= 0) return [solve];
     return [solve, dispatch({ ...common, kernel: kernels.updateRows, workgroups: tiles(remaining) * tiles(count) })];
   }).flat();
-}
-
-/** K − (λC + KᵀK)A for K [size, count] and A in pairs, in two-float arithmetic; `products` is room for KᵀA. */
-function residualOf(
-  covariance: Tensor,
-  covarianceWeight: number,
-  keys: Tensor,
-  solution: Tensor,
-  products: Tensor,
-  residual: Tensor,
-): Dispatch[] {
-  const [size, count] = keys.dims;
-  const outputs = (rows: number): number =>
-    Math.ceil(rows / kernels.RESIDUAL_TILE) * Math.ceil(count / kernels.RESIDUAL_TILE);
-  const values = { zero: 0, size, count };
-  return [
-    dispatch({
-      kernel: kernels.innerProducts,
-      values,
-      tensors: [keys, solution, products],
-      workgroups: outputs(count),
-    }),
-    dispatch({
-      kernel: kernels.residual,
-      values: { ...values, covarianceWeight },
-      tensors: [keys, solution, products, covariance, residual],
-      workgroups: outputs(size),
-    }),
-  ];
-}
-
-function addCorrection(solution: Tensor, correction: Tensor, sum: Tensor): Dispatch {
-  const [size, count] = correction.dims;
-  return dispatch({
-    kernel: kernels.addCorrection,
-    values: { zero: 0, size, count },
-    tensors: [solution, correction, sum],
-    workgroups: groupsOf256(sizeOf(correction.dims)),
-  });
 }
 
 function tiles(length: number): number {

@@ -14,7 +14,7 @@ import {
 import { familyOf, type LayerPast } from '../../../src/engine/families/language-model.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
-import { DEMO_MODEL, golden, openModel, relativeError, TINY_MODEL } from '../support.ts';
+import { DEMO_MODEL, expectBelow, golden, openModel, relativeError, TINY_MODEL } from '../support.ts';
 
 interface TinyGolden {
   tokens: { text: string; ids: number[] };
@@ -55,7 +55,9 @@ describe('against transformers', () => {
       bench.model.weights,
       tiny.sequences.map(({ ids }) => ids),
     );
-    tiny.sequences.forEach((sequence, i) => expect(relativeError(logits[i], sequence.logits)).toBeLessThan(1e-5));
+    tiny.sequences.forEach((sequence, i) =>
+      expectBelow('GPT-2: logits', relativeError(logits[i], sequence.logits), 1e-5),
+    );
   });
 
   it('gives the same hidden states, keys, MLP and attention outputs at every layer', async () => {
@@ -127,7 +129,7 @@ describe('against transformers', () => {
         );
       }
       const atToken = gradient.floats.subarray(token * hiddenSize, (token + 1) * hiddenSize);
-      expect(relativeError(atToken, each.gradient)).toBeLessThan(1e-4);
+      expectBelow('GPT-2: gradient of the NLL by δ', relativeError(atToken, each.gradient), 1e-4);
     },
   );
 });

@@ -7,7 +7,7 @@ describe('CpuLinearAlgebra', () => {
   testLinearAlgebra(
     () => Promise.resolve({ linalg: new CpuLinearAlgebra(new CpuDevice()), close: () => undefined }),
     // What rounding the result to float32 costs; at a condition number of 1e7 float64 itself is good to about 1e-9.
-    { direct: 1e-7, solve: 1e-6 },
+    { direct: 1e-7, solve: 1e-6, update: 1e-5 },
   );
 
   it('refuses an index out of range, which the GPU cannot see', async () => {

@@ -5,7 +5,7 @@ import type { LinearAlgebra } from '../../../src/engine/linalg/linear-algebra.ts
 import { readFloats } from '../../../src/engine/runtime/device.ts';
 import { TensorScope } from '../../../src/engine/runtime/scope.ts';
 import type { Tensor } from '../../../src/engine/runtime/tensor.ts';
-import { relativeError } from '../support.ts';
+import { expectBelow, relativeError } from '../support.ts';
 import {
   conditioned,
   factorOf,
@@ -27,6 +27,8 @@ export interface Implementation {
 export interface Tolerances {
   readonly direct: number;
   readonly solve: number;
+  /** ‖ΔW − ΔW₆₄‖ / ‖ΔW₆₄‖, ΔW = RᵀA in float32. */
+  readonly update: number;
 }
 
 /** 1, primes, just below, on and just above the tiles of 16, 32 and 64, tall and wide: [m, n, k]. */
@@ -256,6 +258,31 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
         );
         expect(relativeResidual).toBeLessThan(1e-7);
       });
+    }
+
+    // MEMIT's update, from one edit to more than the matrix is wide, off every tile size.
+    for (const [size, width] of [
+      [77, 45],
+      [130, 33],
+    ]) {
+      for (const condition of [1e3, 1e5, 1e7]) {
+        for (const count of [1, 7, 64, 300]) {
+          it(`gives the update of ${count} edits, statistics of ${size} at a condition number of ${condition}`, async () => {
+            const c = conditioned(size, condition, size + count);
+            const sample = gaussian(count);
+            const [k, r] = [sample(count * size), sample(count * width)];
+            const weight = 150;
+            const { solution } = await linalg.solveRegularized(matrix(c, size, size), weight, matrix(k, count, size));
+            const update = await linalg.matmul(matrix(r, count, width), scope.track(solution), { transposeA: true });
+            const exact = product(r, regularizedSolution(c, weight, k, size), [width, size, count], true);
+            expectBelow(
+              `ΔW on ${linalg.device.kind}, F = ${size}, u = ${count}, condition ${condition}`,
+              relativeError(await values(update), exact),
+              tolerance.update,
+            );
+          });
+        }
+      }
     }
 
     it('throws at a covariance that is not positive definite', async () => {

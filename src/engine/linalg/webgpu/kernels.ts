@@ -35,6 +35,7 @@ const RESIDUAL = { file: 'residual.wgsl', parameters: { zero: 'u32', size: 'u32'
 export const innerProducts = { ...RESIDUAL, entryPoint: 'inner_products' } as const;
 export const addCorrection = { ...RESIDUAL, entryPoint: 'add_correction' } as const;
 export const roundRows = { ...RESIDUAL, entryPoint: 'round_rows' } as const;
+export const checkPrimitives = { ...RESIDUAL, entryPoint: 'check_primitives' } as const;
 export const residual = {
   file: 'residual.wgsl',
   entryPoint: 'residual',

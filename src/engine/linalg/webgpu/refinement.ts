@@ -1,0 +1,211 @@
+/**
+ * The arithmetic of iterative refinement: a solution that holds more bits than float32, and its residual. On the GPU both are
+ * pairs of floats; where the GPU does not keep that arithmetic, both are doubles on the CPU.
+ */
+import { readFloats, type GpuDevice } from '../../runtime/device.ts';
+import type { TensorScope } from '../../runtime/scope.ts';
+import type { Tensor } from '../../runtime/tensor.ts';
+import { addProducts, allRows, slice, transposed } from '../dense.ts';
+import { type Dispatch, dispatch, type KernelRunner } from './kernel-runner.ts';
+import * as kernels from './kernels.ts';
+
+/** Refines A with (λC + KᵀK)·A = K, one right-hand side a column: K, corrections and residuals are [size, count]. */
+export interface Refinement {
+  /** Adds a correction to the solution, which is 0 at first. */
+  add(correction: Tensor): Promise<void>;
+  /** K − (λC + KᵀK)A, rounded to float32 at the end only; overwritten by the next call. */
+  residual(): Promise<Tensor>;
+  /** Takes the last correction back. */
+  takeBack(): void;
+  /** The float32 nearest to the solution, one right-hand side a row: [count, size]; the caller disposes it. */
+  rounded(): Promise<Tensor>;
+}
+
+export interface System {
+  /** C, [size, size]. */
+  readonly covariance: Tensor;
+  /** λ. */
+  readonly covarianceWeight: number;
+  /** K, one key a row: [count, size]. */
+  readonly keys: Tensor;
+  /** The same, one key a column: [size, count]. */
+  readonly columns: Tensor;
+}
+
+/** With the kernels of shaders/residual.wgsl. What it allocates belongs to the scope. */
+export class TwoFloatRefinement implements Refinement {
+  readonly #device: GpuDevice;
+  readonly #runner: KernelRunner;
+  readonly #scope: TensorScope;
+  readonly #system: System;
+  readonly #products: Tensor;
+  readonly #residual: Tensor;
+  /** Pairs (high, low): [size, count, 2]. */
+  #solution: Tensor;
+  #previous: Tensor | null = null;
+
+  constructor(device: GpuDevice, runner: KernelRunner, scope: TensorScope, system: System) {
+    const [size, count] = system.columns.dims;
+    this.#device = device;
+    this.#runner = runner;
+    this.#scope = scope;
+    this.#system = system;
+    this.#products = scope.track(device.allocate([count, count, 2], 'float32', 'KᵀA'));
+    this.#residual = scope.track(device.allocate([size, count], 'float32', 'residual'));
+    this.#solution = scope.track(device.zeros([size, count, 2], 'float32', 'solution'));
+  }
+
+  async add(correction: Tensor): Promise<void> {
+    const [size, count] = correction.dims;
+    if (this.#previous) this.#scope.drop(this.#previous);
+    this.#previous = null;
+    const sum = this.#scope.track(this.#device.allocate([size, count, 2], 'float32', 'solution'));
+    await this.#runner.run(
+      [
+        dispatch({
+          kernel: kernels.addCorrection,
+          values: { zero: 0, size, count },
+          tensors: [this.#solution, correction, sum],
+          workgroups: Math.ceil((size * count) / kernels.THREADS),
+        }),
+      ],
+      'refinement',
+    );
+    this.#previous = this.#solution;
+    this.#solution = sum;
+  }
+
+  async residual(): Promise<Tensor> {
+    await this.#runner.run(this.#residualSteps(), 'residual');
+    return this.#residual;
+  }
+
+  takeBack(): void {
+    if (!this.#previous) return;
+    this.#scope.drop(this.#solution);
+    this.#solution = this.#previous;
+    this.#previous = null;
+  }
+
+  async rounded(): Promise<Tensor> {
+    const [size, count] = this.#system.columns.dims;
+    const result = this.#device.allocate([count, size], 'float32', 'solution');
+    try {
+      await this.#runner.run(
+        [
+          dispatch({
+            kernel: kernels.roundRows,
+            values: { zero: 0, size, count },
+            tensors: [this.#solution, result],
+            workgroups: Math.ceil((size * count) / kernels.THREADS),
+          }),
+        ],
+        'solution',
+      );
+      return result;
+    } catch (error) {
+      result.dispose();
+      throw error;
+    }
+  }
+
+  #residualSteps(): Dispatch[] {
+    const { covariance, covarianceWeight, columns } = this.#system;
+    const [size, count] = columns.dims;
+    const outputs = (rows: number): number =>
+      Math.ceil(rows / kernels.RESIDUAL_TILE) * Math.ceil(count / kernels.RESIDUAL_TILE);
+    const values = { zero: 0, size, count };
+    return [
+      dispatch({
+        kernel: kernels.innerProducts,
+        values,
+        tensors: [columns, this.#solution, this.#products],
+        workgroups: outputs(count),
+      }),
+      dispatch({
+        kernel: kernels.residual,
+        values: { ...values, covarianceWeight },
+        tensors: [columns, this.#solution, this.#products, covariance, this.#residual],
+        workgroups: outputs(size),
+      }),
+    ];
+  }
+}
+
+/** Rows of C that are widened to double precision at a time. */
+const COVARIANCE_ROWS = 64;
+
+/** In double precision on the CPU: slower, and as exact as the CPU's own solve. What it uploads belongs to the scope. */
+export class DoubleRefinement implements Refinement {
+  readonly #device: GpuDevice;
+  readonly #scope: TensorScope;
+  readonly #covariance: Float32Array;
+  readonly #covarianceWeight: number;
+  readonly #size: number;
+  readonly #count: number;
+  /** K, one key a row. */
+  readonly #keys: Float64Array;
+  /** One right-hand side a row. */
+  #solution: Float64Array;
+  #previous: Float64Array | null = null;
+  #residual: Tensor | null = null;
+
+  private constructor(
+    device: GpuDevice,
+    scope: TensorScope,
+    { covarianceWeight, keys }: System,
+    values: { covariance: Float32Array; keys: Float32Array },
+  ) {
+    [this.#count, this.#size] = keys.dims;
+    this.#device = device;
+    this.#scope = scope;
+    this.#covariance = values.covariance;
+    this.#covarianceWeight = covarianceWeight;
+    this.#keys = Float64Array.from(values.keys);
+    this.#solution = new Float64Array(values.keys.length);
+  }
+
+  static async open(device: GpuDevice, scope: TensorScope, system: System): Promise<DoubleRefinement> {
+    const covariance = await readFloats(device, system.covariance);
+    return new DoubleRefinement(device, scope, system, { covariance, keys: await readFloats(device, system.keys) });
+  }
+
+  async add(correction: Tensor): Promise<void> {
+    const rows = transposed(await readFloats(this.#device, correction), this.#size, this.#count);
+    this.#previous = this.#solution;
+    this.#solution = rows.map((value, i) => value + this.#solution[i]);
+  }
+
+  residual(): Promise<Tensor> {
+    const [size, count] = [this.#size, this.#count];
+    const solution = allRows(this.#solution, count, size);
+    const keys = allRows(this.#keys, count, size);
+    const values = this.#keys.slice();
+    const residual = allRows(values, count, size);
+    for (let row = 0; row < size; row += COVARIANCE_ROWS) {
+      const rows = Math.min(COVARIANCE_ROWS, size - row);
+      // C is symmetric: the rows of C·A are products with the rows of C.
+      const part = Float64Array.from(this.#covariance.subarray(row * size, (row + rows) * size));
+      const into = slice(residual, 0, count, row);
+      addProducts(into, solution, allRows(part, rows, size), size, -this.#covarianceWeight);
+    }
+    const products = new Float64Array(count * count);
+    addProducts(allRows(products, count, count), solution, keys, size, 1);
+    const columns = allRows(transposed(this.#keys, count, size), size, count);
+    addProducts(residual, allRows(products, count, count), columns, count, -1);
+    if (this.#residual) this.#scope.drop(this.#residual);
+    const rounded = Float32Array.from(transposed(values, count, size));
+    this.#residual = this.#scope.track(this.#device.upload(rounded, [size, count], 'residual'));
+    return Promise.resolve(this.#residual);
+  }
+
+  takeBack(): void {
+    this.#solution = this.#previous ?? this.#solution;
+    this.#previous = null;
+  }
+
+  rounded(): Promise<Tensor> {
+    const solution = Float32Array.from(this.#solution);
+    return Promise.resolve(this.#device.upload(solution, [this.#count, this.#size], 'solution'));
+  }
+}
