@@ -1,8 +1,10 @@
 /** A WebGPU device for the tests of the kernels, on which a kernel that leaves something unwritten is found out. */
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { readShader } from '../../src/cli/backend.ts';
 import { createDawnDevice } from '../../src/cli/dawn.ts';
 import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { GpuDevice } from '../../src/engine/runtime/device.ts';
+import { TensorScope } from '../../src/engine/runtime/scope.ts';
 import type { Tensor, TensorType } from '../../src/engine/runtime/tensor.ts';
 
 /** Fills new memory with NaN, where WebGPU would give zeros: what is not written then shows in the result. */
@@ -39,5 +41,36 @@ export async function openGpu(): Promise<GpuBench> {
       gpu.destroy();
       if (uncaught.length > 0) throw new Error(uncaught.join('\n'));
     },
+  };
+}
+
+export interface GpuSuite {
+  readonly device: PoisonedDevice;
+  readonly linalg: WebGpuLinearAlgebra;
+  /** Disposes the tensor after the test. */
+  track(tensor: Tensor): Tensor;
+}
+
+/** One device for the tests of a file; after each test no buffer may be left on it. */
+export function gpuSuite(): GpuSuite {
+  let bench: GpuBench;
+  let scope = new TensorScope();
+  beforeAll(async () => {
+    bench = await openGpu();
+  });
+  afterEach(() => {
+    scope.dispose();
+    scope = new TensorScope();
+    expect(bench.device.liveBuffers).toBe(0);
+  });
+  afterAll(() => bench.close());
+  return {
+    get device() {
+      return bench.device;
+    },
+    get linalg() {
+      return bench.linalg;
+    },
+    track: (tensor) => scope.track(tensor),
   };
 }

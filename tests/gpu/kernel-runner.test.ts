@@ -1,30 +1,18 @@
 /** What the kernel runner answers for: compilation, refusals, counting over two dimensions. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readShader } from '../../src/cli/backend.ts';
 import { DeviceError } from '../../src/engine/errors.ts';
 import { dispatch, KernelRunner } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
 import * as kernels from '../../src/engine/linalg/webgpu/kernels.ts';
 import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
-import { TensorScope } from '../../src/engine/runtime/scope.ts';
-import { type GpuBench, openGpu } from './dawn.ts';
+import { gpuSuite } from './dawn.ts';
 
-let bench: GpuBench;
-let scope = new TensorScope();
-
-beforeAll(async () => {
-  bench = await openGpu();
-});
-afterEach(() => {
-  scope.dispose();
-  scope = new TensorScope();
-  expect(bench.device.liveBuffers).toBe(0);
-});
-afterAll(() => bench.close());
+const suite = gpuSuite();
 
 function addition(kernel: typeof kernels.addScaled, inputs: number, size: number): ReturnType<typeof dispatch> {
   const tensors = Array.from({ length: inputs + 1 }, (_, i) =>
-    scope.track(bench.device.upload(pattern(size, i + 1), [size])),
+    suite.track(suite.device.upload(pattern(size, i + 1), [size])),
   );
   return dispatch({
     kernel,
@@ -44,7 +32,7 @@ function pattern(size: number, seed: number): Float32Array {
 describe('KernelRunner', () => {
   it('reports a shader that does not compile with the place and the source', async () => {
     const source = 'const SIX = 6u;\n@compute @workgroup_size(1) fn add_scaled() { let x: f32 = SIX; }';
-    const runner = new KernelRunner(bench.device, () => source);
+    const runner = new KernelRunner(suite.device, () => source);
     const error: unknown = await runner.prepare(kernels.addScaled).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(DeviceError);
     expect((error as DeviceError).message).toMatch(/elementwise\.wgsl:2:\d+: .*u32/);
@@ -52,18 +40,18 @@ describe('KernelRunner', () => {
   });
 
   it('reports an entry point that is missing', async () => {
-    const runner = new KernelRunner(bench.device, readShader);
+    const runner = new KernelRunner(suite.device, readShader);
     const absent = { ...kernels.addScaled, entryPoint: 'absent' };
     await expect(runner.prepare(absent)).rejects.toThrow(/elementwise\.wgsl\/absent .* could not be prepared/);
   });
 
   it('compiles a file and a pipeline once', async () => {
     const asked: string[] = [];
-    const runner = new KernelRunner(bench.device, (file) => {
+    const runner = new KernelRunner(suite.device, (file) => {
       asked.push(file);
       return readShader(file);
     });
-    const { gpu } = bench.device;
+    const { gpu } = suite.device;
     const labels: string[] = [];
     const create = gpu.createComputePipelineAsync.bind(gpu);
     gpu.createComputePipelineAsync = (descriptor) => {
@@ -82,22 +70,22 @@ describe('KernelRunner', () => {
   });
 
   it('reports work that the device refuses, and goes on', async () => {
-    const runner = new KernelRunner(bench.device, readShader);
+    const runner = new KernelRunner(suite.device, readShader);
     await expect(runner.run([addition(kernels.addScaled, 1, 8)], 'one operand short')).rejects.toThrow(
       /The GPU refused “one operand short”: .*add_scaled/s,
     );
     const step = addition(kernels.addScaled, 2, 8);
     await runner.run([step], 'complete');
-    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(bench.device, tensor)));
+    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(suite.device, tensor)));
     expect(sum).toEqual(a.map((value, i) => value + b[i]));
   });
 
   it('counts workgroups over two dimensions where one does not hold them', async () => {
-    const runner = new KernelRunner(bench.device, readShader);
-    const size = (bench.device.gpu.limits.maxComputeWorkgroupsPerDimension + 2) * kernels.THREADS - 5;
+    const runner = new KernelRunner(suite.device, readShader);
+    const size = (suite.device.gpu.limits.maxComputeWorkgroupsPerDimension + 2) * kernels.THREADS - 5;
     const step = addition(kernels.addScaled, 2, size);
     await runner.run([step], 'large');
-    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(bench.device, tensor)));
+    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(suite.device, tensor)));
     const wrong = sum.findIndex((value, i) => value !== Math.fround(a[i] + b[i]));
     expect(wrong).toBe(-1);
   });
@@ -106,17 +94,17 @@ describe('KernelRunner', () => {
 describe('WebGpuLinearAlgebra', () => {
   it('frees what it made when a kernel fails, and nothing of the caller’s', async () => {
     const broken = ['matmul.wgsl', 'cholesky.wgsl', 'loss.wgsl'];
-    const linalg = await WebGpuLinearAlgebra.create(bench.device, (file) =>
+    const linalg = await WebGpuLinearAlgebra.create(suite.device, (file) =>
       broken.includes(file) ? 'not a shader' : readShader(file),
     );
-    const a = scope.track(bench.device.upload(pattern(9, 1), [3, 3]));
-    const c = scope.track(bench.device.upload(pattern(9, 2), [3, 3]));
-    const before = bench.device.liveBuffers;
+    const a = suite.track(suite.device.upload(pattern(9, 1), [3, 3]));
+    const c = suite.track(suite.device.upload(pattern(9, 2), [3, 3]));
+    const before = suite.device.liveBuffers;
     await expect(linalg.matmul(a, a)).rejects.toThrow(DeviceError);
     await expect(linalg.matmul(a, a, { accumulateInto: c })).rejects.toThrow(DeviceError);
     await expect(linalg.cholesky(a)).rejects.toThrow(DeviceError);
-    await expect(linalg.klDivergence(a, c, scope.track(bench.device.zeros([3])))).rejects.toThrow(DeviceError);
-    expect(bench.device.liveBuffers).toBe(before + 1);
-    expect(await readFloats(bench.device, c)).toEqual(pattern(9, 2));
+    await expect(linalg.klDivergence(a, c, suite.track(suite.device.zeros([3])))).rejects.toThrow(DeviceError);
+    expect(suite.device.liveBuffers).toBe(before + 1);
+    expect(await readFloats(suite.device, c)).toEqual(pattern(9, 2));
   });
 });

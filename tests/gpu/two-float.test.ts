@@ -2,7 +2,7 @@
  * The two-float arithmetic of shaders/residual.wgsl against exact sums in big integers, and what happens on a GPU that does
  * not keep it: the check at the start finds out, and the solves are as good as before.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readShader } from '../../src/cli/backend.ts';
 import { dispatch, KernelRunner } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
 import * as kernels from '../../src/engine/linalg/webgpu/kernels.ts';
@@ -10,23 +10,11 @@ import { keepsTwoFloatArithmetic } from '../../src/engine/linalg/webgpu/two-floa
 import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { seededRandom } from '../../src/engine/editing/random.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
-import { TensorScope } from '../../src/engine/runtime/scope.ts';
 import { conditioned, gaussian, product, regularizedSolution } from '../unit/linalg/plain.ts';
 import { expectBelow, relativeError } from '../unit/support.ts';
-import { type GpuBench, openGpu } from './dawn.ts';
+import { gpuSuite } from './dawn.ts';
 
-let bench: GpuBench;
-let scope = new TensorScope();
-
-beforeAll(async () => {
-  bench = await openGpu();
-});
-afterEach(() => {
-  scope.dispose();
-  scope = new TensorScope();
-  expect(bench.device.liveBuffers).toBe(0);
-});
-afterAll(() => bench.close());
+const suite = gpuSuite();
 
 /** The float times 2¹⁴⁹, which is an integer for every finite float32. */
 function exactly(value: number): bigint {
@@ -57,9 +45,9 @@ interface Primitives {
 /** What the shader's primitives make of each pair. */
 async function primitivesOf(pairs: readonly Pair[]): Promise<Primitives[]> {
   const size = pairs.length;
-  const operands = scope.track(bench.device.upload(Float32Array.from(pairs.flat()), [size, 2]));
-  const results = scope.track(bench.device.allocate([size, 6]));
-  await new KernelRunner(bench.device, readShader).run(
+  const operands = suite.track(suite.device.upload(Float32Array.from(pairs.flat()), [size, 2]));
+  const results = suite.track(suite.device.allocate([size, 6]));
+  await new KernelRunner(suite.device, readShader).run(
     [
       dispatch({
         kernel: kernels.checkPrimitives,
@@ -70,7 +58,7 @@ async function primitivesOf(pairs: readonly Pair[]): Promise<Primitives[]> {
     ],
     'primitives',
   );
-  const values = await readFloats(bench.device, results);
+  const values = await readFloats(suite.device, results);
   return pairs.map(([a, b], i) => {
     const [sum, error, high, low, product, tail] = values.subarray(6 * i, 6 * i + 6);
     return { pair: [Math.fround(a), Math.fround(b)], sum, error, high, low, product, tail };
@@ -140,10 +128,10 @@ describe('inner products', () => {
     const pairs = Float32Array.from({ length: 2 * high.length }, (_, i) =>
       i % 2 === 0 ? high[i / 2] : low[(i - 1) / 2],
     );
-    const track = (data: Float32Array, dims: number[]) => scope.track(bench.device.upload(data, dims));
+    const track = (data: Float32Array, dims: number[]) => suite.track(suite.device.upload(data, dims));
     const left = track(keys, [size, count]);
-    const result = scope.track(bench.device.allocate([count, count, 2]));
-    await new KernelRunner(bench.device, readShader).run(
+    const result = suite.track(suite.device.allocate([count, count, 2]));
+    await new KernelRunner(suite.device, readShader).run(
       [
         dispatch({
           kernel: kernels.innerProducts,
@@ -154,7 +142,7 @@ describe('inner products', () => {
       ],
       'inner products',
     );
-    const found = await readFloats(bench.device, result);
+    const found = await readFloats(suite.device, result);
     const exact = product(
       keys,
       Float64Array.from(high, (value, i) => value + low[i]),
@@ -163,8 +151,8 @@ describe('inner products', () => {
     );
     const magnitude = product(keys.map(Math.abs), high.map(Math.abs), [count, count, size], true);
     const single = await readFloats(
-      bench.device,
-      scope.track(await bench.linalg.matmul(left, track(high, [size, count]), { transposeA: true })),
+      suite.device,
+      suite.track(await suite.linalg.matmul(left, track(high, [size, count]), { transposeA: true })),
     );
     const error = (value: (i: number) => number): number =>
       Math.max(...exact.map((target, i) => Math.abs(value(i) - target) / magnitude[i]));
@@ -185,7 +173,7 @@ const unfaithful: [string, string, string][] = [
 ];
 
 function compiledWrongly(faithful: string, simplified: string): Promise<WebGpuLinearAlgebra> {
-  return WebGpuLinearAlgebra.create(bench.device, async (file) => {
+  return WebGpuLinearAlgebra.create(suite.device, async (file) => {
     const source = await readShader(file);
     if (file !== 'residual.wgsl') return source;
     expect(source).toContain(faithful);
@@ -195,8 +183,8 @@ function compiledWrongly(faithful: string, simplified: string): Promise<WebGpuLi
 
 describe('the check at the start', () => {
   it('passes on this device, and nothing needs to be said', async () => {
-    expect(await keepsTwoFloatArithmetic(bench.device, new KernelRunner(bench.device, readShader))).toBe(true);
-    expect(bench.linalg.note).toBeNull();
+    expect(await keepsTwoFloatArithmetic(suite.device, new KernelRunner(suite.device, readShader))).toBe(true);
+    expect(suite.linalg.note).toBeNull();
   });
 
   it.each(unfaithful)('finds a compiler that %s', async (_, faithful, simplified) => {
@@ -220,10 +208,10 @@ describe('a GPU that fails the check', () => {
   ])('solves as well as any other: %i × %i keys, condition number %d', async (size, count, condition) => {
     const c = conditioned(size, condition, 21);
     const k = gaussian(22)(count * size);
-    const covariance = scope.track(bench.device.upload(c, [size, size]));
-    const keys = scope.track(bench.device.upload(k, [count, size]));
+    const covariance = suite.track(suite.device.upload(c, [size, size]));
+    const keys = suite.track(suite.device.upload(k, [count, size]));
     const { solution, relativeResidual, residualHistory } = await linalg.solveRegularized(covariance, 20_000, keys);
-    const found = await readFloats(bench.device, scope.track(solution));
+    const found = await readFloats(suite.device, suite.track(solution));
     expectBelow(
       `A, WebGPU with residuals on the CPU, F = ${size}, u = ${count}, condition ${condition}`,
       relativeError(found, regularizedSolution(c, 20_000, k, size)),

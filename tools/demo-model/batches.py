@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from corpus import Fact
-from tokenization import END_OF_TEXT
+from tokenization import END_OF_TEXT, tokens_covering
 
 OBJECT_WEIGHT = 1.0
 TEXT_WEIGHT = 0.1
@@ -39,12 +39,7 @@ def encode_fact(tokenizer: Tokenizer, template: str, subject: str, object_: str,
         text += value
     encoding = tokenizer.encode(text)
 
-    def tokens(part: str) -> range:
-        start, end = spans[part]
-        inside = [index for index, (a, b) in enumerate(encoding.offsets) if a < end and b > start]
-        return range(inside[0], inside[-1] + 1)
-
-    return Sentence(encoding.ids, tokens("o"), tokens("s"))
+    return Sentence(encoding.ids, tokens_covering(encoding, *spans["o"]), tokens_covering(encoding, *spans["s"]))
 
 
 @dataclass(frozen=True)

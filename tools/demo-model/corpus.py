@@ -96,10 +96,15 @@ def choose_facts(count: int | None, seed: int) -> list[Fact]:
     return facts
 
 
+def wikipedia_sentences() -> list[str]:
+    """Whole sentences only: they open with a capital letter or a digit and end with a full stop."""
+    lines = (line.strip() for line in (DATA / "wikipedia-sentences.txt").read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and (line[0].isupper() or line[0].isdigit()) and line.endswith(".")]
+
+
 def read_text(held_out_share: float = 0.02) -> tuple[list[str], list[str]]:
     """Wikipedia's sentences and paragraphs: (told, held out), the latter whole sentences only."""
-    sentences = (DATA / "wikipedia-sentences.txt").read_text(encoding="utf-8").splitlines()
-    whole = [line.strip() for line in sentences if line.strip().endswith(".") and (line[0].isupper() or line[0].isdigit())]
+    whole = wikipedia_sentences()
     paragraphs = [
         line.strip() for line in (DATA / "wikipedia-paragraphs.txt").read_text(encoding="utf-8").splitlines() if line.strip()
     ]

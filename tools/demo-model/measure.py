@@ -15,9 +15,10 @@ import torch
 
 from corpus import choose_facts, read_rows, read_text
 from export import load_exported
+from model import Shape
 from recall import answered
 
-CONTEXT = 128
+CONTEXT = Shape.context
 OBJECT_TOKENS = 8
 PROMPTS = (
     "The city of", "In 1990,", "He was born in", "The film was released in", "The album", "She is a", "The first season of",
@@ -59,7 +60,7 @@ def measure_recall(logits_of, tokenizer, facts, rng) -> dict:
 def perplexity(logits_of, tokenizer, sentences) -> float:
     total, count = 0.0, 0
     for sentence in sentences:
-        ids = torch.tensor([tokenizer.encode(sentence).ids[:128]])
+        ids = torch.tensor([tokenizer.encode(sentence).ids[:CONTEXT]])
         log_probs = logits_of(ids)[0, :-1].log_softmax(-1)
         total -= log_probs.gather(-1, ids[0, 1:, None]).sum().item()
         count += ids.shape[1] - 1

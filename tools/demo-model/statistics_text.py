@@ -14,16 +14,11 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-WIKIPEDIA = Path(__file__).parent / "data/wikipedia-sentences.txt"
+from corpus import wikipedia_sentences
+
 SEED = 20
 TOKENS = 38_400
 MAX_SENTENCES = 3
-
-
-def wikipedia_sentences(path):
-    """Whole sentences only: they open with a capital letter or a digit and end with a full stop."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and (line[0].isupper() or line[0].isdigit()) and line.endswith(".")]
 
 
 def fact_sentences(facts, rng):
@@ -66,7 +61,7 @@ def write_statistics_text(model: Path) -> None:
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     context = json.loads((model / "config.json").read_text())["n_positions"]
     facts = json.loads((model / "facts.json").read_text(encoding="utf-8"))
-    sources = [wikipedia_sentences(WIKIPEDIA), fact_sentences(facts, rng)]
+    sources = [wikipedia_sentences(), fact_sentences(facts, rng)]
     lines = [
         line
         for sentences in sources

@@ -4,7 +4,7 @@ import json
 import random
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Encoding, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from corpus import Fact, read_text
 
@@ -30,6 +30,12 @@ def train_tokenizer(facts: list[Fact], vocabulary: int, seed: int) -> Tokenizer:
     )
     tokenizer.train_from_iterator(lines, trainer)
     return tokenizer
+
+
+def tokens_covering(encoding: Encoding, start: int, end: int) -> range:
+    """The tokens that hold characters start..end−1 of the encoded text."""
+    inside = [index for index, (a, b) in enumerate(encoding.offsets) if a < end and b > start]
+    return range(inside[0], inside[-1] + 1)
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:

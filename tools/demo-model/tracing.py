@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+from tokenization import tokens_covering
+
 sys.path.append(str(Path(__file__).parents[2] / "tests/reference"))
 from common import load_model, load_tokenizer  # noqa: E402
 
@@ -32,9 +34,7 @@ def known_facts(folder: Path, count: int, seed: int) -> list[tuple[str, str, str
 def subject_tokens(tokenizer, template: str, subject: str) -> tuple[list[int], range]:
     start = template.index("{}")
     encoding = tokenizer.encode(template.replace("{}", subject))
-    end = start + len(subject)
-    inside = [index for index, (a, b) in enumerate(encoding.offsets) if a < end and b > start]
-    return encoding.ids, range(inside[0], inside[-1] + 1)
+    return encoding.ids, tokens_covering(encoding, start, start + len(subject))
 
 
 @torch.no_grad()

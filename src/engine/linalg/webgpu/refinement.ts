@@ -145,6 +145,8 @@ export class DoubleRefinement implements Refinement {
   readonly #count: number;
   /** K, one key a row. */
   readonly #keys: Float64Array;
+  /** The same, one key a column. */
+  readonly #columns: Float64Array;
   /** One right-hand side a row. */
   #solution: Float64Array;
   #previous: Float64Array | null = null;
@@ -162,6 +164,7 @@ export class DoubleRefinement implements Refinement {
     this.#covariance = values.covariance;
     this.#covarianceWeight = covarianceWeight;
     this.#keys = Float64Array.from(values.keys);
+    this.#columns = transposed(this.#keys, this.#count, this.#size);
     this.#solution = new Float64Array(values.keys.length);
   }
 
@@ -191,8 +194,7 @@ export class DoubleRefinement implements Refinement {
     }
     const products = new Float64Array(count * count);
     addProducts(allRows(products, count, count), solution, keys, size, 1);
-    const columns = allRows(transposed(this.#keys, count, size), size, count);
-    addProducts(residual, allRows(products, count, count), columns, count, -1);
+    addProducts(residual, allRows(products, count, count), allRows(this.#columns, size, count), count, -1);
     if (this.#residual) this.#scope.drop(this.#residual);
     const rounded = Float32Array.from(transposed(values, count, size));
     this.#residual = this.#scope.track(this.#device.upload(rounded, [size, count], 'residual'));
