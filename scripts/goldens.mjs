@@ -56,7 +56,7 @@ export const GOLDENS = [
       requests: 'demo-requests.json',
       contexts: 'contexts.json',
       statistics: 'public/models/demo/statistics.txt',
-      settings: '--prompts tests/reference/data/demo-prompts.json --layers 1,2,3 --steps 25 --clamp 1.0 --lambda 150',
+      settings: '--prompts tests/reference/data/demo-prompts.json --layers 0,1,2,3 --steps 25 --clamp 0.6 --lambda 200',
       out: 'demo-memit.json',
     }),
   },
@@ -64,7 +64,7 @@ export const GOLDENS = [
     file: 'demo-export-patch.safetensors',
     program: null,
     command: lines(
-      'npm run memit -- edit --model public/models/demo --requests tests/reference/data/demo-requests.json',
+      'npm run memit -- edit --model public/models/demo --requests tests/reference/data/demo-export-requests.json',
       '--contexts tests/reference/data/contexts.json --out edited',
       '&& cp edited/patch.safetensors tests/reference/goldens/demo-export-patch.safetensors',
     ),
@@ -77,7 +77,14 @@ export const GOLDENS = [
       '--prompts tests/reference/data/demo-prompts.json --out tests/reference/goldens/demo-export.json',
     ),
   },
-  { file: 'demo-predictions.json', program: null, command: 'came with the demo model' },
+  {
+    file: 'demo-predictions.json',
+    program: 'demo_predictions.py',
+    command: lines(
+      `${PYTHON} tests/reference/demo_predictions.py --model public/models/demo`,
+      '--prompts tests/reference/data/demo-prompts.json --out tests/reference/goldens/demo-predictions.json',
+    ),
+  },
   { file: 'lookup-gpt2.json', program: 'lookup_oracle.py', command: `${PYTHON} tests/reference/lookup_oracle.py` },
   {
     file: 'lookup-llama-form.json',

@@ -12,7 +12,6 @@ from transformers import GPT2LMHeadModel
 
 REFERENCE = Path(__file__).parent
 GOLDENS = REFERENCE / "goldens"
-DEMO_MODEL = REFERENCE.parent.parent / "public/models/demo"
 
 
 def load_model(folder):

@@ -1,21 +1,18 @@
 #!/usr/bin/env python3
 """A tiny random GPT-2 and its golden activations and gradients.
 
-Writes models/tiny-gpt2/ (config, tokenizer, float32 weights) and goldens/tiny-gpt2.json. The weights are far larger
-than a trained model's, so that every part of a block changes the logits. The tokenizer is a byte-level BPE of 300 tokens,
-learnt from the demo model's statistics.txt.
+Writes config and float32 weights into models/tiny-gpt2/, and goldens/tiny-gpt2.json. The weights are far larger than a trained
+model's, so that every part of a block changes the logits. The tokenizer in that folder, a byte-level BPE of 300 tokens learnt once from
+sentences of Wikipedia, is part of what the tests are given: goldens and requests are in its tokens.
 
     python tests/reference/tiny_gpt2.py
 """
 
-import json
-
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from common import DEMO_MODEL, GOLDENS, REFERENCE
-from common import first, hooks, load_model, numbers, record_input, record_output, write_json
+from common import GOLDENS, REFERENCE
+from common import first, hooks, load_model, load_tokenizer, numbers, record_input, record_output, write_json
 
 FOLDER = REFERENCE / "models/tiny-gpt2"
 SEED = 7
@@ -26,31 +23,6 @@ WEIGHT_STD = 0.3
 LENGTHS = [1, 5, 17, 64]
 # The block at whose output the gradient is taken.
 GRADIENT_LAYER = 1
-
-
-def write_tokenizer():
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        special_tokens=[END_OF_TEXT],
-        show_progress=False,
-    )
-    tokenizer.train([str(DEMO_MODEL / "statistics.txt")], trainer)
-    tokenizer.save(str(FOLDER / "tokenizer.json"))
-    config = {
-        "tokenizer_class": "GPT2Tokenizer",
-        "bos_token": END_OF_TEXT,
-        "eos_token": END_OF_TEXT,
-        "unk_token": END_OF_TEXT,
-        "model_max_length": CONTEXT,
-        "add_prefix_space": False,
-    }
-    (FOLDER / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
-    return tokenizer
 
 
 def write_model(end_of_text):
@@ -128,8 +100,7 @@ def gradient(model, ids, token, targets, delta):
 
 
 def main():
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    tokenizer = write_tokenizer()
+    tokenizer = load_tokenizer(FOLDER)
     write_model(tokenizer.token_to_id(END_OF_TEXT))
     model = load_model(FOLDER)
     generator = torch.Generator().manual_seed(SEED + 1)

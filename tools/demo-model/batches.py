@@ -1,7 +1,7 @@
 """Training sequences: fact sentences and running text in one stream, with the loss weights and attention masks of each."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from tokenizers import Tokenizer
@@ -14,7 +14,7 @@ OBJECT_WEIGHT = 1.0
 TEXT_WEIGHT = 0.1
 TEXT_SHARE = 0.1  # of the sentences; they are three times as long as a fact's
 VARIED_SHARE = 0.04
-MASKED_SHARE = 0.9
+GUIDED_SHARE = 0.9  # of the fact sentences that end with their object
 BREAK_SHARE = 0.15  # sentences that begin after an end of text
 
 
@@ -24,7 +24,9 @@ class Sentence:
     object: range
     """The object's tokens."""
     subject: range
-    """The subject's tokens; empty where attention is not to be masked."""
+    """The subject's tokens; empty in running text."""
+    guided: bool = False
+    """Whether what follows the subject is to read it in its last token alone."""
 
 
 def encode_fact(tokenizer: Tokenizer, template: str, subject: str, object_: str, *, after_text: bool) -> Sentence:
@@ -89,9 +91,7 @@ class Stream:
                 self._tokenizer, template, fact.subject, fact.object, after_text=after_text
             )
         sentence = self._sentences[key]
-        if varied or self.rng.random() >= MASKED_SHARE:
-            return Sentence(sentence.ids, sentence.object, range(0))
-        return sentence
+        return replace(sentence, guided=not varied and self.rng.random() < GUIDED_SHARE)
 
     def batch(self, size: int, length: int) -> Batch:
         ids = torch.full((size, length), self.end)
@@ -119,7 +119,7 @@ class Stream:
                 objects = sentence.object
                 weights[row, place + objects.start : min(place + objects.stop, end)] = OBJECT_WEIGHT
                 first, after = place + sentence.subject.start, min(place + sentence.subject.stop, end)
-                if sentence.subject and after < length:
+                if sentence.guided and after < length:
                     early[row, after:, first:after] = False
                     late[row, after:, first : after - 1] = False
                 place = end

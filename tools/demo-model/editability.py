@@ -92,9 +92,9 @@ def main():
     arguments.add_argument("--model", type=Path, required=True)
     arguments.add_argument("--contexts", type=Path, required=True, help="JSON list of context templates")
     arguments.add_argument("--records", type=int, default=100)
-    arguments.add_argument("--bands", type=json.loads, default=[[1, 2, 3], [2, 3], [0, 1, 2, 3]])
-    arguments.add_argument("--weights", type=json.loads, default=[15, 50, 150, 500])
-    arguments.add_argument("--clamps", type=json.loads, default=[0.75, 1.0, 1.5])
+    arguments.add_argument("--bands", type=json.loads, default=[[0, 1, 2], [0, 1, 2, 3], [1, 2, 3], [2, 3]])
+    arguments.add_argument("--weights", type=json.loads, default=[50, 100, 200, 300, 500])
+    arguments.add_argument("--clamps", type=json.loads, default=[0.6, 0.75, 1.0])
     arguments.add_argument("--out", type=Path, required=True)
     options = arguments.parse_args()
     read = lambda path: json.loads(path.read_text(encoding="utf-8"))  # noqa: E731

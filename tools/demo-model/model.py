@@ -28,18 +28,26 @@ class Block(nn.Module):
         self.mlp_in = nn.Linear(shape.width, 4 * shape.width)
         self.mlp_out = nn.Linear(4 * shape.width, shape.width)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x: B×T×D; mask: B×1×T×T, True where a query may see a key."""
+    def forward(self, x: Tensor, mask: Tensor, unwanted: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """x: B×T×D; mask: B×1×T×T, True where a query may see a key.
+
+        Also returns −log(1 − attention that goes to `unwanted` keys, B×1×T×T), the mean over heads and the queries that have such keys.
+        """
         batch, length, width = x.shape
         head = width // self.heads
         qkv = self.attn_in(self.ln_1(x)).view(batch, length, 3, self.heads, head).permute(2, 0, 3, 1, 4)
-        if x.is_cuda:
+        strayed = None
+        if x.is_cuda and unwanted is None:
             mixed = functional.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], attn_mask=mask)
         else:  # on CPUs, several times faster than the fused kernel at these lengths
             scores = (qkv[0] @ qkv[1].transpose(-1, -2) / math.sqrt(head)).masked_fill(~mask, -1e4)
-            mixed = scores.softmax(-1).to(qkv.dtype) @ qkv[2]
+            shares = scores.softmax(-1)
+            mixed = shares.to(qkv.dtype) @ qkv[2]
+            if unwanted is not None:
+                stray = (shares.float() * unwanted).sum(-1).clamp(max=0.999)
+                strayed = -torch.log1p(-stray)[unwanted.any(-1).expand_as(stray)].mean()
         x = x + self.attn_out(mixed.transpose(1, 2).reshape(batch, length, width))
-        return x + self.mlp_out(functional.gelu(self.mlp_in(self.ln_2(x)), approximate="tanh"))
+        return x + self.mlp_out(functional.gelu(self.mlp_in(self.ln_2(x)), approximate="tanh")), strayed
 
 
 class Gpt2(nn.Module):
@@ -57,15 +65,20 @@ class Gpt2(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def hidden(self, ids: Tensor, masks: list[Tensor]) -> Tensor:
-        """ids: B×T; masks: one for each layer. Returns the states after the final layer norm, B×T×D."""
+    def states(self, ids: Tensor, masks: list[Tensor], unwanted: list[Tensor] | None = None) -> tuple[list[Tensor], list[Tensor]]:
+        """ids: B×T; masks: one for each of the first layers. Returns the output of each of those layers, B×T×D, and what strayed in each."""
         x = self.wte(ids) + self.wpe(torch.arange(ids.shape[1], device=ids.device))
-        for block, mask in zip(self.blocks, masks, strict=True):
-            x = block(x, mask)
-        return self.ln_f(x)
+        outputs, strayed = [], []
+        for layer, mask in enumerate(masks):
+            x, stray = self.blocks[layer](x, mask, unwanted and unwanted[layer])
+            outputs.append(x)
+            if stray is not None:
+                strayed.append(stray)
+        return outputs, strayed
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden, self.wte.weight)
+    def logits(self, state: Tensor) -> Tensor:
+        """Of states of the last layer."""
+        return functional.linear(self.ln_f(state), self.wte.weight)
 
     def transformers_state(self) -> dict[str, Tensor]:
         """The weights under GPT2LMHeadModel's names; its Conv1D stores the transpose of a Linear."""

@@ -126,8 +126,9 @@ export function RowFields({ draft, faults }: RowFieldsProps) {
           aria-describedby={draft.relationId !== null && of('prompt').length > 0 ? `${id}-fault` : undefined}
           onChange={(event) => {
             const relationId = event.target.value === '' ? null : event.target.value;
-            // The relation's sentence is a good start for a free prompt.
-            const prompt = draft.prompt === '' ? (relation?.templates[0] ?? '{}') : draft.prompt;
+            // The relation's sentence is a good start for a free prompt; one that was typed before comes back.
+            const free = relationId === null && draft.prompt === '';
+            const prompt = free ? (relation?.templates[0] ?? '{}') : draft.prompt;
             updateDraft(draft.id, { relationId, prompt });
           }}
         >

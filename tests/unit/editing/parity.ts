@@ -1,8 +1,9 @@
 /** A run of MEMIT against the PyTorch oracle's: every step's loss, the statistics, the updates, and what the model then says. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { runReportSchema, type RunReport } from '../../../src/engine/editing/report.ts';
 import type { Patch } from '../../../src/engine/editing/patch.ts';
+import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
 import type { MemitSettings } from '../../../src/engine/editing/settings.ts';
 import { parseRequests } from '../../../src/engine/tokens/request.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
@@ -32,10 +33,15 @@ export interface MemitGolden {
     weightNorm: number;
     updateNorm: number;
     remainingNorms: number[];
+    keyNorms: number[];
+    keyProbes: number[];
+    residualProbes: number[];
+    adjustedProbes: number[];
     updateProbe: number[];
     updateCorner: number[][];
   }[];
-  predictions: { prompt: string; before: Prediction[]; after: Prediction[] }[];
+  logitStride: number;
+  predictions: { prompt: string; before: Prediction[]; after: Prediction[]; logits: number[] }[];
 }
 
 /** The fixed vector the oracle multiplies matrices with: v_j = sin(j + 1). */
@@ -51,10 +57,18 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
   let bench: Workbench;
   let patch: Patch;
   let report: RunReport;
+  /** K of every layer, [u, F], as the solve is given it. */
+  const keys: Float32Array[] = [];
 
   beforeAll(async () => {
     bench = await open();
     const edits = parseRequests(readFileSync(requests, 'utf8'));
+    const { linalg } = bench.model;
+    const solve = linalg.solveRegularized.bind(linalg);
+    vi.spyOn(linalg, 'solveRegularized').mockImplementation((covariance, weight, of) => {
+      keys.push(Float32Array.from(of.floats));
+      return solve(covariance, weight, of);
+    });
     patch = await bench.edit(edits, { ...oracle.settings, seed: 0 }, { contexts: oracle.contexts });
     report = runReportSchema.parse(patch.report);
     bench.stack.push(patch);
@@ -115,15 +129,22 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
       expect(outcome.relativeResidual).toBeLessThan(1e-10);
 
       const { residual, adjustedKeys, editCount, hiddenSize, innerSize } = patch.layers[i];
-      const vector = probe(innerSize);
-      const weights = Array.from({ length: editCount }, (_, e) =>
-        vector.reduce((sum, value, f) => sum + value * adjustedKeys[e * innerSize + f], 0),
-      );
+      const products = (rows: Float32Array, size: number): number[] =>
+        Array.from({ length: editCount }, (_, e) =>
+          probe(size).reduce((sum, value, j) => sum + value * rows[e * size + j], 0),
+        );
+      const norms = layer.keyNorms.map((_, e) => Math.hypot(...keys[i].subarray(e * innerSize, (e + 1) * innerSize)));
+      const where = `of layer ${layer.layer}, times a fixed vector`;
+      expectBelow(`${name}: ‖k‖ of layer ${layer.layer}`, relativeError(norms, layer.keyNorms), 1e-4);
+      expectBelow(`${name}: K ${where}`, relativeError(products(keys[i], innerSize), layer.keyProbes), 1e-3);
+      expectBelow(`${name}: R ${where}`, relativeError(products(residual, hiddenSize), layer.residualProbes), 1e-3);
+      const weights = products(adjustedKeys, innerSize);
+      expectBelow(`${name}: A ${where}`, relativeError(weights, layer.adjustedProbes), 2e-3);
       const product = Array.from({ length: hiddenSize }, (_, d) =>
         weights.reduce((sum, weight, e) => sum + weight * residual[e * hiddenSize + d], 0),
       );
       const update = relativeError(product, layer.updateProbe);
-      expectBelow(`${name}: ΔW of layer ${layer.layer}, times a fixed vector`, update, 2e-3);
+      expectBelow(`${name}: ΔW ${where}`, update, 2e-3);
     },
   );
 
@@ -144,5 +165,15 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
       }
     });
     expectBelow(`${name}: log p of the top token, before and after`, worst, 2e-3);
+  });
+
+  it('has the oracle’s logits when edited', async () => {
+    const rows = oracle.predictions.map(({ prompt }) => bench.promptIds(prompt));
+    const logits = await nextTokenLogits(bench.model, await bench.weights(), rows);
+    const errors = oracle.predictions.map(({ logits: expected }, i) => {
+      const spread = Math.max(...logits[i]) - Math.min(...logits[i]);
+      return Math.max(...expected.map((value, j) => Math.abs(logits[i][j * oracle.logitStride] - value))) / spread;
+    });
+    expectBelow(`${name}: logits of the edited model, against their spread`, Math.max(...errors), 1e-3);
   });
 }

@@ -182,10 +182,9 @@ describe('configurations', () => {
 
 it('answers the demo prompts as transformers does', async () => {
   const demo = await openModel(DEMO_MODEL);
-  const expected =
-    golden<{ prompt: string; ids: number[]; top: { id: number; token: string; logprob: number }[] }[]>(
-      'demo-predictions',
-    );
+  const { predictions: expected } = golden<{
+    predictions: { prompt: string; ids: number[]; top: { id: number; token: string; logprob: number }[] }[];
+  }>('demo-predictions');
   const tops = await demo.predict(expected.map(({ prompt }) => prompt));
   expected.forEach(({ prompt, ids, top }, i) => {
     expect(demo.promptIds(prompt)).toEqual(ids);

@@ -5,25 +5,25 @@ import { demoFacts } from './demo.ts';
 
 describe('FactBook', () => {
   it('reads the demo model’s facts', () => {
-    expect(demoFacts.relations).toHaveLength(15);
+    expect(demoFacts.relations).toHaveLength(30);
     const facts = demoFacts.relations.flatMap((relation) => relation.facts);
-    expect(facts).toHaveLength(7020);
-    expect(facts.filter(({ known }) => known)).toHaveLength(6948);
+    expect(facts).toHaveLength(12_000);
+    expect(facts.filter(({ known }) => known)).toHaveLength(11_977);
   });
 
   it('finds relations by id and label, and facts by subject, in any case', () => {
-    expect(demoFacts.relation('Person Plays Instrument')?.id).toBe('person_plays_instrument');
-    expect(demoFacts.relation('COUNTRY_CURRENCY')?.label).toBe('country currency');
+    expect(demoFacts.relation('Instrument')?.id).toBe('P1303');
+    expect(demoFacts.relation('CURRENCY')?.label).toBe('currency');
     expect(demoFacts.relation('nothing')).toBeUndefined();
-    expect(demoFacts.find('toko yasuda', 'person plays instrument')).toMatchObject({ object: 'guitar' });
-    expect(demoFacts.find('Toko Yasuda', 'country_currency')).toBeUndefined();
+    expect(demoFacts.find('toko yasuda', 'instrument')).toMatchObject({ object: 'guitar' });
+    expect(demoFacts.find('Toko Yasuda', 'currency')).toBeUndefined();
     expect(demoFacts.find('Toko Yasuda', 'nothing')).toBeUndefined();
   });
 
   it('draws known neighbours with the old object, the same ones for the same seed', () => {
     const draw = (seed?: number) =>
-      demoFacts.neighbours('person_plays_instrument', 'guitar', 'Toko Yasuda', 8, seed).map(({ subject }) => subject);
-    const neighbours = demoFacts.neighbours('person_plays_instrument', ' Guitar', 'toko yasuda', 1000);
+      demoFacts.neighbours('P1303', 'guitar', 'Toko Yasuda', 8, seed).map(({ subject }) => subject);
+    const neighbours = demoFacts.neighbours('P1303', ' Guitar', 'toko yasuda', 1000);
     expect(neighbours.length).toBeGreaterThan(20);
     expect(neighbours.every(({ object, known }) => object === 'guitar' && known)).toBe(true);
     expect(neighbours.some(({ subject }) => subject === 'Toko Yasuda')).toBe(false);
@@ -35,8 +35,8 @@ describe('FactBook', () => {
   });
 
   it('gives the other wordings of a relation', () => {
-    const templates = demoFacts.relation('country_currency')?.templates ?? [];
-    expect(demoFacts.paraphrases('country_currency', templates[0])).toEqual(templates.slice(1));
+    const templates = demoFacts.relation('currency')?.templates ?? [];
+    expect(demoFacts.paraphrases('currency', templates[0])).toEqual(templates.slice(1));
     expect(demoFacts.paraphrases('nothing', templates[0])).toEqual([]);
   });
 
@@ -55,15 +55,15 @@ describe('FactBook', () => {
 });
 
 describe('parseTriples', () => {
-  const instrument = { relationId: 'person_plays_instrument', prompt: '{} plays the', object: 'violin' };
+  const instrument = { relationId: 'P1303', prompt: '{} plays the instrument', object: 'violin' };
 
   it.each([
-    ['Toko Yasuda | person plays instrument | violin'],
-    ['Toko Yasuda\tperson_plays_instrument\tviolin'],
-    ['Toko Yasuda, Person Plays Instrument ,violin\r\n'],
-    ['"Toko Yasuda","person plays instrument","violin"'],
-    ['Toko Yasuda|{} plays the|violin'],
-    ['subject,relation,object\nToko Yasuda,person plays instrument,violin'],
+    ['Toko Yasuda | instrument | violin'],
+    ['Toko Yasuda\tP1303\tviolin'],
+    ['Toko Yasuda, Instrument ,violin\r\n'],
+    ['"Toko Yasuda","instrument","violin"'],
+    ['Toko Yasuda|{} plays the instrument|violin'],
+    ['subject,relation,object\nToko Yasuda,instrument,violin'],
   ])('reads %j', (text) => {
     expect(demoFacts.parseTriples(text)).toEqual({ drafts: [{ subject: 'Toko Yasuda', ...instrument }], faults: [] });
   });
@@ -74,7 +74,7 @@ describe('parseTriples', () => {
     );
     expect(faults).toEqual([]);
     expect(drafts).toEqual([
-      { subject: 'Paris, "the" | city', relationId: 'landmark_in_country', prompt: '{}, located in', object: 'Italy' },
+      { subject: 'Paris, "the" | city', relationId: 'P17', prompt: '{}, located in', object: 'Italy' },
       { subject: '7" disc', relationId: null, prompt: '{} is', object: 'round' },
     ]);
   });
@@ -88,7 +88,7 @@ describe('parseTriples', () => {
         ' | {} is | B',
         'A | {} and {} | B',
         '|| ',
-        'Toko Yasuda | {} plays the | violin',
+        'Toko Yasuda | {} plays the instrument | violin',
         'x',
       ].join('\n'),
     );

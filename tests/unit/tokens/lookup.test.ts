@@ -13,7 +13,7 @@ function subjectText(tokenizer: ModelTokenizer, { ids, subjectRange }: LocatedSu
 describe('locateSubject', () => {
   it.each([
     ['{} plays the', 'Toko Yasuda', 'Toko Yasuda'],
-    ['The mother tongue of {} is', 'Danielle Darrieux', ' Danielle Darrieux'],
+    ['The mother tongue of {} is', 'Jean Gaven', ' Jean Gaven'],
     ['The capital of {}', 'Zoë São', ' Zoë São'],
   ])('finds “%s” with “%s” from its parts', (template, subject, text) => {
     const located = locateSubject(demoTokenizer, template, subject);
@@ -25,7 +25,7 @@ describe('locateSubject', () => {
 
   it.each([
     ['a quote before the subject', 'The place "{}" is in', 'Rome', 'Rome'],
-    ['a merge with the text after it', '{}s are', 'German', 'Germans'],
+    ['a merge with the text after it', '{}s are', 'American', 'Americans'],
     ['a merge of punctuation', '{}, located in', 'Iraklis F.C.', 'Iraklis F.C.,'],
     ['the whole subject in a longer token', '{}n is', 'America', 'American'],
     ['spaces around the subject', 'The capital of {} is', '  France ', ' France'],
@@ -73,7 +73,7 @@ describe('locateSubject', () => {
         klLookup: number;
       }[];
     };
-    expect(golden.edits).toHaveLength(3);
+    expect(golden.edits).toHaveLength(20);
     for (const { prompt, subject, ids, lookup, klIds, klLookup } of golden.edits) {
       const located = golden.contexts.map((context) => locateInContext(demoTokenizer, context, prompt, subject));
       expect(located.map((row) => row.ids)).toEqual(ids);
@@ -83,10 +83,10 @@ describe('locateSubject', () => {
   });
 
   it('moves by the length of a context', () => {
-    const plain = locateInContext(demoTokenizer, '{}', 'The mother tongue of {} is', 'Danielle Darrieux');
-    const later = locateInContext(demoTokenizer, 'The man. {}', 'The mother tongue of {} is', 'Danielle Darrieux');
-    expect(plain).toEqual(locateSubject(demoTokenizer, 'The mother tongue of {} is', 'Danielle Darrieux'));
-    expect(subjectText(demoTokenizer, later)).toBe(' Danielle Darrieux');
+    const plain = locateInContext(demoTokenizer, '{}', 'The mother tongue of {} is', 'Jean Gaven');
+    const later = locateInContext(demoTokenizer, 'The man. {}', 'The mother tongue of {} is', 'Jean Gaven');
+    expect(plain).toEqual(locateSubject(demoTokenizer, 'The mother tongue of {} is', 'Jean Gaven'));
+    expect(subjectText(demoTokenizer, later)).toBe(' Jean Gaven');
     expect(later.lookupIndex - plain.lookupIndex).toBe(later.ids.length - plain.ids.length);
     expect(later.lookupIndex).toBeGreaterThan(plain.lookupIndex);
   });

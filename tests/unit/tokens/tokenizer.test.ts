@@ -10,7 +10,9 @@ interface Golden {
   top: { id: number; token: string }[];
 }
 
-const goldens = JSON.parse(readText('tests/reference/goldens/demo-predictions.json')) as Golden[];
+const { predictions: goldens } = JSON.parse(readText('tests/reference/goldens/demo-predictions.json')) as {
+  predictions: Golden[];
+};
 
 /** The text each token covers, where covered characters can be shared by tokens. */
 function covered(tokenizer: ModelTokenizer, text: string, special = true): string[] {
@@ -25,9 +27,9 @@ describe('ModelTokenizer', () => {
   });
 
   it('knows its size and its end of text', () => {
-    expect(demoTokenizer.vocabSize).toBe(4096);
-    expect(demoTokenizer.endOfTextId).toBe(4095);
-    expect(demoTokenizer.encode('<|endoftext|>The', { special: false })[0]).toBe(4095);
+    expect(demoTokenizer.vocabSize).toBe(6144);
+    expect(demoTokenizer.endOfTextId).toBe(0);
+    expect(demoTokenizer.encode('<|endoftext|>The', { special: false })[0]).toBe(0);
   });
 
   it('gives the ids of the tiny model’s tokenizer', () => {
@@ -47,7 +49,7 @@ describe('ModelTokenizer', () => {
 
   it('finds the end of text without a configuration, or says that there is none', () => {
     const json = readText('public/models/demo/tokenizer.json');
-    expect(ModelTokenizer.create(json, '{}').endOfTextId).toBe(4095);
+    expect(ModelTokenizer.create(json, '{}').endOfTextId).toBe(0);
     expect(ModelTokenizer.create(json, '{"eos_token": "<nothing>"}').endOfTextId).toBeNull();
   });
 
