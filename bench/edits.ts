@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
 import { folderFiles } from '../src/cli/node-files.ts';
-import { seededRandom } from '../src/engine/editing/random.ts';
+import { seededRandom } from '../src/engine/random.ts';
 import { runReportSchema } from '../src/engine/editing/report.ts';
 import type { MemitSettings } from '../src/engine/editing/settings.ts';
 import type { EditRequest } from '../src/engine/tokens/request.ts';

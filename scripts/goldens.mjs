@@ -24,6 +24,17 @@ function memit({ model, requests, contexts, statistics, settings, out }) {
   );
 }
 
+/**
+ * The command that runs the oracle of causal traces; facts are a file in data/, `out` in goldens/.
+ * @param {{ model: string, facts: string, settings: string, out: string }} run
+ */
+function trace({ model, facts, settings, out }) {
+  return lines(
+    `${PYTHON} tests/reference/trace_oracle.py --model ${model} --facts tests/reference/data/${facts}`,
+    `${settings} --out tests/reference/goldens/${out}`,
+  );
+}
+
 /** @param {string[]} parts of one command */
 function lines(...parts) {
   return parts.join(' \\\n    ');
@@ -58,6 +69,26 @@ export const GOLDENS = [
       statistics: 'public/models/demo/statistics.txt',
       settings: '--prompts tests/reference/data/demo-prompts.json --layers 0,1,2,3 --steps 25 --clamp 0.6 --lambda 200',
       out: 'demo-memit.json',
+    }),
+  },
+  {
+    file: 'tiny-trace.json',
+    program: 'trace_oracle.py',
+    command: trace({
+      model: 'tests/reference/models/tiny-gpt2',
+      facts: 'tiny-trace.json',
+      settings: '--samples 4 --window 3',
+      out: 'tiny-trace.json',
+    }),
+  },
+  {
+    file: 'demo-trace.json',
+    program: 'trace_oracle.py',
+    command: trace({
+      model: 'public/models/demo',
+      facts: 'demo-trace.json',
+      settings: '--samples 10 --window 10',
+      out: 'demo-trace.json',
     }),
   },
   {

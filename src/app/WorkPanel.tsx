@@ -1,10 +1,12 @@
-/** The middle column: the run and its result, as tabs. */
+/** The middle column: the trace, the run and its result, as tabs. */
 import { Tabs } from 'radix-ui';
 import { useEffect, useRef } from 'react';
 import { ResultPanel } from './result/ResultPanel.tsx';
 import { RunPanel } from './run/RunPanel.tsx';
+import { ErrorBoundary } from './shared/ErrorBoundary.tsx';
 import { useStore } from './store/index.ts';
 import type { WorkTab } from './store/view.ts';
+import { TracePanel } from './trace/TracePanel.tsx';
 import styles from './WorkPanel.module.css';
 
 export function WorkPanel() {
@@ -18,6 +20,9 @@ export function WorkPanel() {
   return (
     <Tabs.Root value={workTab} onValueChange={(value) => showWork(value as WorkTab)}>
       <Tabs.List ref={top} className={styles.list} aria-label="Work">
+        <Tabs.Trigger value="trace" className={styles.tab}>
+          Trace
+        </Tabs.Trigger>
         <Tabs.Trigger value="run" className={styles.tab}>
           Run
         </Tabs.Trigger>
@@ -25,6 +30,11 @@ export function WorkPanel() {
           Result
         </Tabs.Trigger>
       </Tabs.List>
+      <Tabs.Content value="trace" className={styles.content} tabIndex={-1}>
+        <ErrorBoundary part="The trace">
+          <TracePanel />
+        </ErrorBoundary>
+      </Tabs.Content>
       <Tabs.Content value="run" className={styles.content} tabIndex={-1}>
         <RunPanel />
       </Tabs.Content>

@@ -33,6 +33,14 @@ export function formatProbability(value: number): string {
   return `${percent.toFixed(percent === 100 || percent === 0 ? 0 : 1)}${SPACE}%`;
 }
 
+/** A difference of probabilities in percentage points: "+12.3 points". */
+export function formatPoints(difference: number): string {
+  if (!Number.isFinite(difference)) return '–';
+  const points = (Math.abs(difference) * 100).toFixed(1);
+  const sign = points === '0.0' ? '±' : difference > 0 ? '+' : '−';
+  return `${sign}${points}${SPACE}points`;
+}
+
 /** Decimal units: "8.7 MB". */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -18,6 +18,13 @@ export const glossary = {
   efficacy: 'Share of the edits whose own prompt now gives the new object.',
   generalization: 'Share of the paraphrases that now give the new object.',
   specificity: 'Share of the neighbours that still give their old answer.',
+  'causal trace':
+    'A test of where a fact is recalled: the subject is blurred by noise, then one hidden state at a time is put back.',
+  corrupted: 'Run with noise added to the subject’s tokens, so that the model hardly knows what it is asked about.',
+  'indirect effect': 'By how many percentage points putting one state back raises the probability of the answer.',
+  'total effect': 'By how many percentage points corrupting the subject lowers the probability of the answer.',
+  severed:
+    'The restored token’s MLPs, or its attention, are held as in the corrupted run: what is lost went through them.',
   patch: 'The weight changes of one run, kept apart from the model, so they can be switched off, saved and shared.',
 } as const;
 

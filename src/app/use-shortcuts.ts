@@ -1,6 +1,7 @@
 /** The keys that work anywhere on the page; listed in the help. */
 import { useEffect } from 'react';
 import { useStore } from './store/index.ts';
+import { lockedBy } from './store/trace.ts';
 
 function isTextField(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
@@ -19,7 +20,7 @@ export function useShortcuts(): void {
         void state.startRun();
       } else if (control && !event.shiftKey && event.key.toLowerCase() === 'z' && !isTextField(event.target)) {
         event.preventDefault();
-        if (state.run?.status !== 'running') void state.undo();
+        if (lockedBy(state) === null) void state.undo();
       } else if (event.key === '?' && !control && !isTextField(event.target)) {
         event.preventDefault();
         state.setHelpOpen(true);

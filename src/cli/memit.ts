@@ -1,5 +1,5 @@
 /**
- * The engine from the command line: `npm run -s memit -- edit | predict | statistics`.
+ * The engine from the command line: `npm run -s memit -- edit | predict | trace | statistics`.
  * Exit codes: 0 done, 1 the run failed, 2 bad arguments or input; each failure is one line on standard error.
  */
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -15,11 +15,13 @@ import { sha256 } from '../engine/stats/covariances.ts';
 import { computeSecondMoments } from '../engine/stats/second-moment.ts';
 import { writeStatistics } from '../engine/stats/statistics-file.ts';
 import { parseRequests } from '../engine/tokens/request.ts';
+import { TRACE_DEFAULTS, type TraceKind, type TraceSettings } from '../engine/tracing/settings.ts';
 import { collect } from '../engine/weights/safetensors-writer.ts';
 import { Workbench, type OpenOptions } from '../engine/workbench.ts';
 import { startNodeBackend, type BackendName } from './backend.ts';
 import { folderFiles } from './node-files.ts';
 import { FolderStatistics } from './folder-statistics.ts';
+import { averageFacts, averagePrompts, KINDS, parseTracePrompts, tracePrompts } from './trace.ts';
 
 /** Failures of what was given; all others are failures of the run. */
 const INPUT_CODES: readonly ErrorCode[] = [
@@ -91,6 +93,43 @@ async function predict(options: { model: string; prompts: string; out: string; b
       })),
     }));
     await writeJson(options.out, answers);
+  });
+}
+
+interface TraceOptions {
+  model: string;
+  prompts?: string;
+  facts?: number;
+  average: boolean;
+  kinds: TraceKind[];
+  severed: boolean;
+  samples: number;
+  window: number;
+  noise?: number;
+  seed: number | 'numpy1';
+  out: string;
+  backend: BackendName;
+}
+
+async function trace(options: TraceOptions): Promise<void> {
+  const { kinds, severed, samples, window, noise = null, seed, facts } = options;
+  const draw = seed === 'numpy1' ? { seed: 1, generator: 'numpy1' as const } : { seed, generator: 'seeded' as const };
+  const settings: TraceSettings = { kinds, severed, samples, window, noise, ...draw };
+  const progress = (done: number, total: number): void =>
+    showPhase('trace', done, total, `${done} of ${total} prompts`);
+  if ((options.prompts === undefined) === (facts === undefined)) {
+    throw new EngineError('input', 'Give either --prompts or, with --average, --facts.');
+  }
+  if (facts !== undefined && !options.average) throw new EngineError('input', '--facts goes with --average.');
+  await withWorkbench(options, {}, async (bench) => {
+    let result: unknown;
+    if (facts !== undefined) result = await averageFacts(bench, facts, settings, progress);
+    else {
+      const prompts = parseTracePrompts(await readJson(options.prompts!));
+      result = await (options.average ? averagePrompts : tracePrompts)(bench, prompts, settings, progress);
+    }
+    await writeJson(options.out, result);
+    process.stderr.write(`Wrote ${options.out}.\n`);
   });
 }
 
@@ -233,6 +272,31 @@ function parseSeed(value: string): number {
   return seed;
 }
 
+function parseTraceSeed(value: string): number | 'numpy1' {
+  return value === 'numpy1' ? value : parseSeed(value);
+}
+
+function parseCount(value: string): number {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number, 1 or more.');
+  return count;
+}
+
+function parseNoise(value: string): number {
+  const noise = Number(value);
+  if (!(noise > 0)) throw new InvalidArgumentError('The noise is a standard deviation above 0.');
+  return noise;
+}
+
+function parseKinds(value: string): TraceKind[] {
+  return value.split(',').map((part) => {
+    const name = part.trim();
+    if (!(name in KINDS))
+      throw new InvalidArgumentError(`Kinds are ${Object.keys(KINDS).join(', ')}, with commas between.`);
+    return KINDS[name];
+  });
+}
+
 /** Paths are meant from where the user called npm, not from the project's folder npm changes to. */
 function path(value: string): string {
   return resolve(process.env.INIT_CWD ?? '.', value);
@@ -261,6 +325,18 @@ function program(): Command {
     .requiredOption('--prompts <file>', 'JSON list of prompts', path)
     .requiredOption('--out <file>', 'where the answers go', path)
     .action(predict);
+  command('trace', 'causal trace: which states bring the answer back when the subject is corrupted')
+    .option('--prompts <file>', 'JSON list in the form of known_1000: prompt, subject, attribute', path)
+    .option('--average', 'effects averaged over the prompts, by position class', false)
+    .option('--facts <n>', 'average over this many facts the model knows instead of prompts', parseCount)
+    .option('--kinds <a,b,c>', 'hidden, mlp, attn', parseKinds, [...TRACE_DEFAULTS.kinds])
+    .option('--severed', 'also hidden states with MLPs and with attention severed', false)
+    .option('--samples <n>', 'corrupted runs', parseCount, TRACE_DEFAULTS.samples)
+    .option('--window <n>', 'layers restored together, of the kinds mlp and attn', parseCount, TRACE_DEFAULTS.window)
+    .option('--noise <s>', 'standard deviation; three times that of the subjects’ embeddings when absent', parseNoise)
+    .option('--seed <n>', 'seed of the noise, or numpy1 for RandomState(1)', parseTraceSeed, TRACE_DEFAULTS.seed)
+    .requiredOption('--out <file>', 'where the result goes, as JSON', path)
+    .action(trace);
   command('statistics', 'compute the covariances of layers over a text')
     .requiredOption('--text <file>', 'text, one document a line', path)
     .requiredOption('--out <file>', 'where the statistics file goes', path)

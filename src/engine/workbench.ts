@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { ModelError, RequestError } from './errors.ts';
 import { generateContexts, validateContexts } from './editing/contexts.ts';
-import { checkpoint, type Job } from './editing/job.ts';
+import { checkpoint, type Job } from './job.ts';
 import { runMemit, validateRequests } from './editing/memit.ts';
 import type { Patch } from './editing/patch.ts';
 import { applyPatches, PatchStack, type StackEntry } from './editing/patch-stack.ts';
@@ -13,7 +13,7 @@ import type { LayerOutcome, RunReport, StepLosses } from './editing/report.ts';
 import { defaultSettings, memitSettingsSchema, validateSettings, type MemitSettings } from './editing/settings.ts';
 import { compareEdits, comparePrompt, type Comparison, type FreeComparison } from './evaluation/compare.ts';
 import { topNextTokens } from './evaluation/score.ts';
-import type { RankedToken } from './editing/sampling.ts';
+import type { RankedToken } from './families/sampling.ts';
 import { exportFileName } from './exporting/file-name.ts';
 import { exportModel } from './exporting/model-export.ts';
 import { hashModel } from './exporting/model-hash.ts';
@@ -28,6 +28,7 @@ import { readStatistics } from './stats/statistics-file.ts';
 import { FactBook } from './tokens/facts.ts';
 import type { EditRequest } from './tokens/request.ts';
 import { ModelTokenizer } from './tokens/tokenizer.ts';
+import { Tracer } from './tracing/tracer.ts';
 import type { ModelFiles } from './weights/model-files.ts';
 import { readSafetensors, type SafetensorsFile } from './weights/safetensors.ts';
 import type { FileParts } from './weights/safetensors-writer.ts';
@@ -83,6 +84,7 @@ export class Workbench {
   readonly backend: Backend;
   readonly notes: EditingNotes;
   readonly covariances: Covariances;
+  readonly tracer: Tracer;
   #stack = new PatchStack();
   /** Weights of the enabled patches, and which patches those were. */
   #current: { key: string; weights: EditedWeights } | null = null;
@@ -108,6 +110,7 @@ export class Workbench {
     this.backend = parts.backend;
     this.notes = parts.notes;
     this.covariances = parts.covariances;
+    this.tracer = new Tracer(parts.model, parts.tokenizer, parts.facts);
   }
 
   /**

@@ -4,11 +4,12 @@
  */
 import type { ErrorCode } from '../engine/errors.ts';
 import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { AverageTraceView, TraceEvent, TraceSettings, TraceView } from './trace-api.ts';
 
 export type { MemitSettings };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 1;
+export const API_VERSION = 2;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -63,6 +64,8 @@ export interface ModelSummary {
   examples: EditDraft[];
   /** Restored from the browser's storage. */
   history: HistoryState;
+  /** The last one of this model, from the browser's storage. */
+  averageTrace: AverageTraceView | null;
 }
 
 /** An edit as it is being typed. Either a relation of the model's list, or a free prompt with {}. */
@@ -246,6 +249,10 @@ export interface WorkerApi {
   compare(patchId: string, onProgress: (done: number, total: number) => void): Promise<ComparisonReport>;
   /** A free prompt: the unedited model beside the model as it is now. */
   tryPrompt(prompt: string): Promise<FreeComparison>;
+  /** Causal trace of a draft's prompt, on the model as it is now. Streams the view, then its tokens as they come. */
+  trace(draft: EditDraft, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<TraceView>;
+  /** Average over `count` known facts of the unedited model; kept with the model, so a second call with the same settings is instant. */
+  averageTrace(count: number, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<AverageTraceView>;
   history(): Promise<HistoryState>;
   setEnabled(patchId: string, enabled: boolean): Promise<HistoryState>;
   rename(patchId: string, name: string): Promise<HistoryState>;

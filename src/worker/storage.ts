@@ -1,18 +1,21 @@
-/** What outlives the page: patch stacks per model and computed statistics, in IndexedDB. */
+/** What outlives the page: patch stacks and average traces per model, and computed statistics, in IndexedDB. */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { EngineError } from '../engine/errors.ts';
 import type { StackEntry } from '../engine/editing/patch-stack.ts';
 import type { StatisticsStore } from '../engine/stats/covariances.ts';
+import type { AverageTraceView } from './trace-api.ts';
 
 interface Schema extends DBSchema {
   /** Patch stacks, oldest patch first, by model hash. */
   history: { key: string; value: readonly StackEntry[] };
   /** Statistics files by model, text and layer. */
   statistics: { key: string; value: Uint8Array };
+  /** The last causal trace averaged over known facts, by model hash. */
+  traces: { key: string; value: AverageTraceView };
 }
 
 const DATABASE = 'memit-playground';
-const VERSION = 1;
+const VERSION = 2;
 
 export class BrowserStorage implements StatisticsStore {
   #database: Promise<IDBPDatabase<Schema>> | null = null;
@@ -34,12 +37,29 @@ export class BrowserStorage implements StatisticsStore {
     await this.#use((database) => database.put('history', entries, modelHash));
   }
 
+  /** Traces are only kept to save time, as statistics are. */
+  async loadAverageTrace(modelHash: string): Promise<AverageTraceView | null> {
+    return (await this.#use((database) => database.get('traces', modelHash)).catch(() => null)) ?? null;
+  }
+
+  async saveAverageTrace(modelHash: string, view: AverageTraceView): Promise<void> {
+    await this.#use((database) => database.put('traces', view, modelHash)).catch(() => undefined);
+  }
+
   async #use<T>(body: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
     try {
       this.#database ??= openDB<Schema>(DATABASE, VERSION, {
-        upgrade: (database) => {
-          database.createObjectStore('history');
-          database.createObjectStore('statistics');
+        upgrade: (database, oldVersion) => {
+          if (oldVersion < 1) {
+            database.createObjectStore('history');
+            database.createObjectStore('statistics');
+          }
+          if (oldVersion < 2) database.createObjectStore('traces');
+        },
+        // A newer page in another tab must be able to upgrade; this one opens the database anew when it needs it.
+        blocking: (_current, _blocked, event) => {
+          (event.target as IDBDatabase).close();
+          this.#database = null;
         },
       });
       return await body(await this.#database);

@@ -1,17 +1,19 @@
 /** The worker: owns the model and runs every command of {@link WorkerApi}, one at a time. */
 import * as Comlink from 'comlink';
 import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.ts';
-import type { Job } from '../engine/editing/job.ts';
+import type { Job } from '../engine/job.ts';
 import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { exportFileName } from '../engine/exporting/file-name.ts';
 import { FactBook } from '../engine/tokens/facts.ts';
 import { httpFiles, localFiles } from '../engine/weights/model-files.ts';
 import { blobSource } from '../engine/weights/byte-source.ts';
 import { toBlob } from '../engine/weights/safetensors-writer.ts';
-import { Workbench, type RunPhase } from '../engine/workbench.ts';
+import { Workbench } from '../engine/workbench.ts';
+import type { AverageTraceView, TraceSettings, TraceView } from './trace-api.ts';
 import { API_VERSION, type HistoryState, type ModelSummary, type WorkerApi, type WorkerFailure } from './api.ts';
 import { startBackend, type BrowserBackend } from './backend.ts';
 import { BrowserStorage } from './storage.ts';
+import { emptyTraceView, finishedTraceView, tokenEvent } from './trace-views.ts';
 import {
   addPredictions,
   failureOf,
@@ -91,8 +93,8 @@ function deviceLost(message: string, cause: unknown): EngineError {
 }
 
 /** Time left from the share of the phase that is done; the first hundredth is too noisy to go by. */
-function estimator(): (phase: RunPhase, done: number, total: number) => number | null {
-  const starts = new Map<RunPhase, number>();
+function estimator(): (phase: string, done: number, total: number) => number | null {
+  const starts = new Map<string, number>();
   return (phase, done, total) => {
     const now = performance.now();
     const start = starts.get(phase) ?? now;
@@ -103,7 +105,11 @@ function estimator(): (phase: RunPhase, done: number, total: number) => number |
   };
 }
 
-function summaryOf(bench: Workbench, { report }: BrowserBackend, unsaved: WorkerFailure | null): ModelSummary {
+function summaryOf(
+  bench: Workbench,
+  { report }: BrowserBackend,
+  unsaved: WorkerFailure | null,
+): Omit<ModelSummary, 'averageTrace'> {
   const { config } = bench.model;
   const { settings, note } = bench.preset;
   const floats = bench.file.tensors.filter(({ dtype }) => ['F16', 'BF16', 'F32'].includes(dtype));
@@ -126,6 +132,11 @@ function summaryOf(bench: Workbench, { report }: BrowserBackend, unsaved: Worker
     examples: bench.notes.examples.map((example, i) => ({ id: `example-${i + 1}`, prompt: '', ...example })),
     history: historyView(bench, unsaved),
   };
+}
+
+/** Whether a kept average is what is asked for now. */
+function isAnswerTo(kept: AverageTraceView, count: number, settings: TraceSettings): boolean {
+  return kept.facts + kept.skipped === count && JSON.stringify(kept.settings) === JSON.stringify(settings);
 }
 
 const api: WorkerApi = {
@@ -157,7 +168,7 @@ const api: WorkerApi = {
       // The model that was open stays so until the new one is ready.
       await workbench?.dispose();
       workbench = opened;
-      return summaryOf(opened, backend, unsaved);
+      return { ...summaryOf(opened, backend, unsaved), averageTrace: await storage.loadAverageTrace(opened.hash) };
     }),
 
   inspect: (drafts) =>
@@ -204,6 +215,46 @@ const api: WorkerApi = {
     withModel(async (bench, { signal }) => ({ patchId, ...(await bench.compare(patchId, { signal, onProgress })) })),
 
   tryPrompt: (prompt) => withModel((bench, { signal }) => bench.compareFree(prompt, signal)),
+
+  trace: (draft, settings, onEvent) =>
+    withModel(async (bench, job) => {
+      const began = performance.now();
+      const request = requestOf(bench, draft);
+      const prompt = bench.tracer.locate(request);
+      const secondsLeft = estimator();
+      let view: TraceView | null = null;
+      const trace = await bench.tracer.trace(request, settings, await bench.weights(), job, {
+        onBaseline: (baseline) => {
+          view = emptyTraceView(bench, request, prompt, baseline);
+          onEvent({ kind: 'start', view });
+          return true;
+        },
+        onToken: (traced) => {
+          onEvent(tokenEvent(bench, traced));
+        },
+        onProgress: (done, total) => {
+          const detail = `${Math.round((100 * done) / total)} % of the token-layers`;
+          onEvent({ kind: 'progress', done, total, detail, secondsLeft: secondsLeft('trace', done, total) });
+        },
+      });
+      return finishedTraceView(bench, view!, trace, (performance.now() - began) / 1000);
+    }),
+
+  averageTrace: (count, settings, onEvent) =>
+    withModel(async (bench, job) => {
+      const kept = await storage.loadAverageTrace(bench.hash);
+      if (kept && isAnswerTo(kept, count, settings)) return kept;
+      const began = performance.now();
+      const secondsLeft = estimator();
+      const facts = bench.tracer.drawFacts(count, settings.seed);
+      const average = await bench.tracer.average(facts, settings, job, (done, total, skipped) => {
+        const detail = `${done} of ${total} facts${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+        onEvent({ kind: 'progress', done, total, detail, secondsLeft: secondsLeft('facts', done, total) });
+      });
+      const view = { ...average, settings, seconds: (performance.now() - began) / 1000 };
+      await storage.saveAverageTrace(bench.hash, view);
+      return view;
+    }),
 
   history: () => withModel((bench) => Promise.resolve(historyView(bench))),
 

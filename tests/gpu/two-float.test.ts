@@ -8,7 +8,7 @@ import { dispatch, KernelRunner } from '../../src/engine/linalg/webgpu/kernel-ru
 import * as kernels from '../../src/engine/linalg/webgpu/kernels.ts';
 import { keepsTwoFloatArithmetic } from '../../src/engine/linalg/webgpu/two-float-check.ts';
 import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
-import { seededRandom } from '../../src/engine/editing/random.ts';
+import { seededRandom } from '../../src/engine/random.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import { conditioned, gaussian, product, regularizedSolution } from '../unit/linalg/plain.ts';
 import { expectBelow, relativeError } from '../unit/support.ts';

@@ -6,6 +6,7 @@ import panel from '../shared/Panel.module.css';
 import { PredictionBars } from '../shared/PredictionBars.tsx';
 import { enabledPatchesKey, inspectionKey, isBlank } from '../store/drafts.ts';
 import { useStore } from '../store/index.ts';
+import { traceObstacle } from '../store/trace.ts';
 import styles from './EditRow.module.css';
 import { RowFields } from './RowFields.tsx';
 import { TokenLine } from './TokenLine.tsx';
@@ -69,6 +70,7 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
       <div className={styles.head}>
         <h3>Edit {number}</h3>
         <div>
+          <TraceButton id={id} number={number} />
           <Button
             variant="quiet"
             icon="copy"
@@ -106,5 +108,23 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
         )}
       </div>
     </div>
+  );
+}
+
+/** Traces this row's prompt and shows the trace. */
+function TraceButton({ id, number }: { id: string; number: number }) {
+  const obstacle = useStore((state) => traceObstacle(state, id));
+  const startTrace = useStore((state) => state.startTrace);
+  return (
+    <Button
+      variant="quiet"
+      icon="trace"
+      disabled={obstacle !== null}
+      aria-label={`Trace edit ${number}`}
+      title={obstacle ?? 'Trace: see which states of the model bring its answer back'}
+      onClick={() => void startTrace(id)}
+    >
+      Trace
+    </Button>
   );
 }

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import { useStore } from '../store/index.ts';
+import { lockedBy } from '../store/trace.ts';
 import styles from './Header.module.css';
 import { HelpDialog } from './HelpDialog.tsx';
 import { JobStatus } from './JobStatus.tsx';
@@ -14,7 +15,7 @@ import { ThemeSwitch } from './ThemeSwitch.tsx';
 export function Header() {
   const [opening, setOpening] = useState(false);
   const setHelpOpen = useStore((state) => state.setHelpOpen);
-  const running = useStore((state) => state.job?.kind === 'run');
+  const lock = useStore(lockedBy);
   const loading = useStore((state) => state.loading !== null);
   const busy = useStore((state) => state.job !== null);
   return (
@@ -32,8 +33,8 @@ export function Header() {
         <div className={styles.controls}>
           <Button
             icon="folder"
-            disabled={running}
-            title={running ? 'Wait for the run to end' : undefined}
+            disabled={lock !== null}
+            title={lock !== null ? `Wait for the ${lock} to end` : undefined}
             onClick={() => setOpening(true)}
           >
             Open model…

@@ -7,7 +7,7 @@ import styles from './HelpDialog.module.css';
 const keys: [keys: string[], what: string][] = [
   [['Ctrl', 'Enter'], 'Run MEMIT on the edits'],
   [['Ctrl', 'Z'], 'Undo the last change of the history (outside text fields)'],
-  [['←', '→'], 'Move between tabs'],
+  [['←', '→'], 'Move between tabs; with ↑ and ↓ over the heat map of a trace'],
   [['?'], 'Open this help'],
   [['Esc'], 'Close a dialog or menu'],
 ];
@@ -32,6 +32,7 @@ export function HelpDialog() {
         </p>
         <ol className={styles.steps}>
           <li>Write the edits on the left: subject, relation, new object.</li>
+          <li>Press Trace at an edit to see where the model recalls the fact, and take over the layers it proposes.</li>
           <li>Press Run MEMIT and watch the loss fall.</li>
           <li>See under Result what changed, and what should not have.</li>
           <li>Switch the patch off and on in the History; download the edited weights.</li>

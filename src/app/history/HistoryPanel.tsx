@@ -6,6 +6,7 @@ import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
 import { Term } from '../shared/Tip.tsx';
 import { useStore } from '../store/index.ts';
+import { lockedBy } from '../store/trace.ts';
 import { DownloadMenu } from './DownloadMenu.tsx';
 import styles from './HistoryPanel.module.css';
 import { PatchCard } from './PatchCard.tsx';
@@ -17,11 +18,11 @@ export function HistoryPanel() {
   const dismiss = useStore((state) => state.dismissHistoryFailure);
   const undo = useStore((state) => state.undo);
   const importPatch = useStore((state) => state.importPatch);
-  const running = useStore((state) => state.run?.status === 'running');
+  const lock = useStore(lockedBy);
   const busy = useStore((state) => state.historyBusy !== null);
   const ready = useStore((state) => state.model !== null && state.workerLost === null);
   const file = useRef<HTMLInputElement>(null);
-  const locked = running || busy || !ready;
+  const locked = lock !== null || busy || !ready;
   return (
     <div className={panel.stack}>
       <h2>History</h2>
@@ -50,7 +51,7 @@ export function HistoryPanel() {
           }}
         />
       </div>
-      {running && <p className={panel.small}>The history can be changed when the run has ended.</p>}
+      {lock !== null && <p className={panel.small}>The history can be changed when the {lock} has ended.</p>}
       {trouble && (
         <FailureNotice
           title="That did not work."

@@ -3,6 +3,7 @@ import type { ComparisonReport, FreeComparison, PatchSummary, WorkerFailure } fr
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey } from './drafts.ts';
+import { lockedBy } from './trace.ts';
 import type { Slice, Store } from './index.ts';
 
 export interface CompareSlice {
@@ -102,7 +103,7 @@ export const createCompareSlice: Slice<CompareSlice> = (set, get) => {
         return;
       }
       const key = comparisonKeyOf(patch, get().history.patches);
-      if (key !== get().comparisonKey && get().run?.status !== 'running') void compare(patch, key);
+      if (key !== get().comparisonKey && lockedBy(get()) === null) void compare(patch, key);
     },
     historyChanged() {
       if (get().workTab === 'result' || get().comparison) get().refreshComparison();

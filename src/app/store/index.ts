@@ -5,9 +5,10 @@ import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
 import { createHistorySlice, type HistorySlice } from './history.ts';
 import { createModelSlice, type ModelSlice } from './model.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
+import { createTraceSlice, type TraceSlice } from './trace.ts';
 import { createViewSlice, type ViewSlice } from './view.ts';
 
-export type Store = ViewSlice & ModelSlice & DraftsSlice & RunSlice & HistorySlice & CompareSlice;
+export type Store = ViewSlice & ModelSlice & DraftsSlice & RunSlice & HistorySlice & CompareSlice & TraceSlice;
 export type Slice<T> = StateCreator<Store, [], [], T>;
 
 export const useStore = create<Store>()((...args) => ({
@@ -17,4 +18,5 @@ export const useStore = create<Store>()((...args) => ({
   ...createRunSlice(...args),
   ...createHistorySlice(...args),
   ...createCompareSlice(...args),
+  ...createTraceSlice(...args),
 }));

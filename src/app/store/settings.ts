@@ -4,7 +4,8 @@ import type { MemitSettings } from '../../worker/api.ts';
 export type SettingName = keyof MemitSettings;
 export type SettingsText = Record<SettingName, string>;
 
-interface Rule {
+/** What a number must be like. */
+export interface Rule {
   integer: boolean;
   min: number;
   /** Whether `min` itself is refused. */
@@ -51,7 +52,8 @@ export function parseLayers(text: string, layerCount: number): number[] | string
   return [...layers].sort((a, b) => a - b);
 }
 
-function parseNumber(text: string, rule: Rule): number | string {
+/** The number typed, or what is wrong with it. A decimal comma is taken. */
+export function parseNumber(text: string, rule: Rule): number | string {
   const value = text.trim() === '' ? NaN : Number(text.trim().replace(',', '.'));
   if (!Number.isFinite(value)) return 'Write a number.';
   if (rule.integer && !Number.isInteger(value)) return 'Write a whole number.';

@@ -7,8 +7,8 @@ import type { LanguageModel } from '../families/language-model.ts';
 import { continueRows } from '../families/forward.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
-import { seededRandom } from './random.ts';
-import { sampleTopK } from './sampling.ts';
+import { seededRandom } from '../random.ts';
+import { sampleTopK } from '../families/sampling.ts';
 
 const STARTS = ['The', 'Therefore', 'Because', 'I', 'You'];
 /** Tokens of a generated context, its start included. */

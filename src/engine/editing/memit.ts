@@ -6,7 +6,7 @@ import type { EditRequest } from '../tokens/request.ts';
 import { validateRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { EngineError } from '../errors.ts';
-import type { Job } from './job.ts';
+import type { Job } from '../job.ts';
 import type { LayerUpdate } from './patch.ts';
 import { buildEditPrompts } from './prompts.ts';
 import { validateSettings, type MemitSettings } from './settings.ts';

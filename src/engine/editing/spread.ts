@@ -11,7 +11,7 @@ import type { EditedWeights, WeightSet } from '../families/weight-set.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
-import { checkpoint, type Job } from './job.ts';
+import { checkpoint, type Job } from '../job.ts';
 import type { LayerUpdate } from './patch.ts';
 import type { EditPrompts } from './prompts.ts';
 import type { LayerOutcome } from './report.ts';

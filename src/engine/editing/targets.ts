@@ -14,7 +14,7 @@ import type { AdamState } from '../linalg/linear-algebra.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped, TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
-import { checkpoint, type Job } from './job.ts';
+import { checkpoint, type Job } from '../job.ts';
 import type { EditPrompts } from './prompts.ts';
 import type { StepLosses } from './report.ts';
 import { LOSS_THRESHOLD, type MemitSettings } from './settings.ts';

@@ -5,7 +5,7 @@
 import { continueRows } from '../families/forward.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
-import { argmax, type RankedToken } from '../editing/sampling.ts';
+import { argmax, type RankedToken } from '../families/sampling.ts';
 import type { FactBook } from '../tokens/facts.ts';
 import { answerText, fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';

@@ -2,7 +2,7 @@
 import { nextTokenLogits } from '../families/forward.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
-import { argmax, logProbability, topTokens, type RankedToken } from '../editing/sampling.ts';
+import { argmax, logProbability, topTokens, type RankedToken } from '../families/sampling.ts';
 
 const TOP_COUNT = 5;
 

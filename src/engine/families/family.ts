@@ -57,13 +57,16 @@ export interface Family {
   /**
    * hidden [batch, sequence, D], causal_mask [1, 1, sequence, sequence] (0 or a large negative number added to the
    * scores) → BLOCK_OUTPUTS. With `past`, also past_key and past_value [batch, heads, past, headSize] and past_mask
-   * [batch, 1, 1, past]: only the suffix tokens run.
+   * [batch, 1, 1, past]: only the suffix tokens run. With `overrides`, what attention and the MLP add is kept where
+   * attention_keep and mlp_keep [batch, sequence, 1] are 1, and is attention_value or mlp_value [batch, 1, D] where they are 0.
    */
-  blockGraph(past: boolean): GraphBuilder;
+  blockGraph(options?: { past?: boolean; overrides?: boolean }): GraphBuilder;
   /** The block's inputs and hidden_gradient [batch, sequence, D] → hidden_in_gradient; recomputes the forward pass. */
   blockGradientGraph(past: boolean): GraphBuilder;
   /** hidden [rows, D] → logits [rows, V]. */
   headGraph(): GraphBuilder;
+  /** hidden [cells, samples, D] → probabilities [cells, V], the mean over each cell's samples. */
+  meanProbabilityGraph(): GraphBuilder;
   /** hidden [rows, D], logits_gradient [rows, V] → hidden_gradient [rows, D]. */
   headGradientGraph(): GraphBuilder;
   embeddingWeights(): WeightBinding[];

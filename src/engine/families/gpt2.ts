@@ -85,9 +85,9 @@ export class Gpt2Family implements Family {
     return g;
   }
 
-  blockGraph(past: boolean): GraphBuilder {
-    const g = new GraphBuilder(past ? 'gpt2-block-past' : 'gpt2-block');
-    const outputs = this.#block(g, past);
+  blockGraph({ past = false, overrides = false } = {}): GraphBuilder {
+    const g = new GraphBuilder(`gpt2-block${past ? '-past' : ''}${overrides ? '-overrides' : ''}`);
+    const outputs = this.#block(g, past, overrides);
     for (const name of Object.values(BLOCK_OUTPUTS)) g.output(name, outputs[name]);
     return g;
   }
@@ -104,6 +104,13 @@ export class Gpt2Family implements Family {
   headGraph(): GraphBuilder {
     const g = new GraphBuilder('gpt2-head');
     g.output('logits', this.#head(g).logits);
+    return g;
+  }
+
+  meanProbabilityGraph(): GraphBuilder {
+    const g = new GraphBuilder('gpt2-mean-probability');
+    const hidden = g.input('hidden', 'float32', ['cells', 'samples', this.config.hiddenSize]);
+    g.output('probabilities', g.reduceMean(g.softmax(this.#logits(g, hidden)), [1], false));
     return g;
   }
 
@@ -169,12 +176,15 @@ export class Gpt2Family implements Family {
 
   #head(g: GraphBuilder): { hidden: Value; logits: Value } {
     const hidden = g.input('hidden', 'float32', ['rows', this.config.hiddenSize]);
-    const [scale, bias, unembedding] = this.#inputs(g, this.headWeights());
-    const normalized = g.layerNorm(hidden, scale, bias, this.#gpt2.layer_norm_epsilon);
-    return { hidden, logits: g.matmulTransposed(normalized, unembedding) };
+    return { hidden, logits: this.#logits(g, hidden) };
   }
 
-  #block(g: GraphBuilder, past: boolean): Record<string, Value> {
+  #logits(g: GraphBuilder, hidden: Value): Value {
+    const [scale, bias, unembedding] = this.#inputs(g, this.headWeights());
+    return g.matmulTransposed(g.layerNorm(hidden, scale, bias, this.#gpt2.layer_norm_epsilon), unembedding);
+  }
+
+  #block(g: GraphBuilder, past: boolean, overrides = false): Record<string, Value> {
     const { hiddenSize, headCount, headSize } = this.config;
     const epsilon = this.#gpt2.layer_norm_epsilon;
     const hidden = g.input('hidden', 'float32', ['batch', 'sequence', hiddenSize]);
@@ -193,13 +203,15 @@ export class Gpt2Family implements Family {
 
     const context = past ? this.#attendWithPast(g, scaledQuery, scores, value) : g.matmul(g.softmax(scores), value);
     const merged = g.reshape(g.transpose(context, [0, 2, 1, 3]), ['batch', 'sequence', hiddenSize]);
-    const attention = g.add(g.matmul(merged, w.attn_c_proj_weight), w.attn_c_proj_bias);
+    const attended = g.add(g.matmul(merged, w.attn_c_proj_weight), w.attn_c_proj_bias);
+    const attention = overrides ? this.#overridden(g, 'attention', attended) : attended;
     const middle = g.add(hidden, attention);
 
     const mlpInput = g.layerNorm(middle, w.ln_2_weight, w.ln_2_bias, epsilon);
     const inner = g.add(g.matmul(mlpInput, w.c_fc_weight), w.c_fc_bias);
     const mlpKey = g.gelu(inner, this.#gpt2.activation_function === 'gelu' ? 'none' : 'tanh');
-    const mlp = g.add(g.matmul(mlpKey, w.mlp_c_proj_weight), w.mlp_c_proj_bias);
+    const projected = g.add(g.matmul(mlpKey, w.mlp_c_proj_weight), w.mlp_c_proj_bias);
+    const mlp = overrides ? this.#overridden(g, 'mlp', projected) : projected;
     return {
       hidden,
       [BLOCK_OUTPUTS.hidden]: g.add(middle, mlp),
@@ -209,6 +221,13 @@ export class Gpt2Family implements Family {
       [BLOCK_OUTPUTS.presentKey]: key,
       [BLOCK_OUTPUTS.presentValue]: value,
     };
+  }
+
+  /** What is computed where `keep` is 1, a given value where it is 0; with 1 everywhere, bit for bit what is computed. */
+  #overridden(g: GraphBuilder, part: 'attention' | 'mlp', computed: Value): Value {
+    const keep = g.input(`${part}_keep`, 'float32', ['batch', 'sequence', 1]);
+    const value = g.input(`${part}_value`, 'float32', ['batch', 1, this.config.hiddenSize]);
+    return g.add(g.mul(computed, keep), g.mul(value, g.sub(g.scalar(1), keep)));
   }
 
   /**

@@ -30,6 +30,19 @@ export interface BlockInputs {
     /** [batch, 1, 1, past] */
     readonly mask: Tensor;
   };
+  /** What attention and the MLP add, given from outside for some tokens. */
+  readonly overrides?: BlockOverrides;
+}
+
+export interface BlockOverrides {
+  /** 1 where the computed output stays, 0 where `attentionValue` takes its place; [batch, sequence, 1] */
+  readonly attentionKeep: Tensor;
+  /** [batch, 1, D] */
+  readonly attentionValue: Tensor;
+  /** [batch, sequence, 1] */
+  readonly mlpKeep: Tensor;
+  /** [batch, 1, D] */
+  readonly mlpValue: Tensor;
 }
 
 /** Picks the family of a config.json. */
@@ -117,8 +130,11 @@ export class LanguageModel {
     inputs: BlockInputs,
     outputs: readonly Name[],
   ): Promise<Record<Name, Tensor>> {
-    const withPast = inputs.past !== undefined;
-    const session = await this.#session(withPast ? 'block-past' : 'block', () => this.family.blockGraph(withPast));
+    const past = inputs.past !== undefined;
+    const overrides = inputs.overrides !== undefined;
+    const session = await this.#session(`block${past ? '-past' : ''}${overrides ? '-overrides' : ''}`, () =>
+      this.family.blockGraph({ past, overrides }),
+    );
     return session.run({ ...blockFeeds(inputs), ...bind(this.family.blockWeights(layer), weights) }, outputs);
   }
 
@@ -140,6 +156,13 @@ export class LanguageModel {
   async logits(weights: WeightSet, hidden: Tensor): Promise<Tensor> {
     const session = await this.#session('head', () => this.family.headGraph());
     return (await session.run({ hidden, ...bind(this.family.headWeights(), weights) }, ['logits'])).logits;
+  }
+
+  /** hidden [cells, samples, D] → next-token probabilities [cells, V], the mean over each cell's samples. */
+  async meanProbabilities(weights: WeightSet, hidden: Tensor): Promise<Tensor> {
+    const session = await this.#session('mean-probability', () => this.family.meanProbabilityGraph());
+    return (await session.run({ hidden, ...bind(this.family.headWeights(), weights) }, ['probabilities']))
+      .probabilities;
   }
 
   /** Gradient with respect to the head's input [rows, D], given that with respect to the logits [rows, V]. */
@@ -170,10 +193,16 @@ function bind(bindings: readonly WeightBinding[], weights: WeightSet): Record<st
   return Object.fromEntries(bindings.map(({ input, tensor }) => [input, weights.get(tensor)]));
 }
 
-function blockFeeds({ hidden, causalMask, past }: BlockInputs): Record<string, Tensor> {
+function blockFeeds({ hidden, causalMask, past, overrides }: BlockInputs): Record<string, Tensor> {
   return {
     hidden,
     causal_mask: causalMask,
     ...(past && { past_key: past.key, past_value: past.value, past_mask: past.mask }),
+    ...(overrides && {
+      attention_keep: overrides.attentionKeep,
+      attention_value: overrides.attentionValue,
+      mlp_keep: overrides.mlpKeep,
+      mlp_value: overrides.mlpValue,
+    }),
   };
 }

@@ -15,6 +15,8 @@ export interface Device {
   read(tensor: Tensor): Promise<TensorData>;
   /** A copy of `tensor` on this device. */
   clone(tensor: Tensor): Tensor;
+  /** The values of float32 tensors one after the other, which differ in their first axis only. */
+  concat(tensors: readonly Tensor[]): Tensor;
   /** GPU buffers made by this device and not yet released; always 0 on the CPU. */
   readonly liveBuffers: number;
 }
@@ -45,6 +47,25 @@ export class CpuDevice implements Device {
   clone(tensor: Tensor): Tensor {
     return Tensor.fromData(tensor.data.slice(), tensor.dims);
   }
+
+  concat(tensors: readonly Tensor[]): Tensor {
+    const dims = concatDims(tensors);
+    const values = new Float32Array(sizeOf(dims));
+    let at = 0;
+    for (const tensor of tensors) {
+      values.set(tensor.floats, at);
+      at += tensor.size;
+    }
+    return Tensor.fromData(values, dims);
+  }
+}
+
+function concatDims(tensors: readonly Tensor[]): number[] {
+  const [, ...rest] = tensors[0].dims;
+  const other = tensors.find((tensor) => tensor.type !== 'float32' || tensor.dims.slice(1).join() !== rest.join());
+  if (other)
+    throw new DeviceError(`A ${other.type} tensor of shape [${other.dims.join(', ')}] does not fit the others.`);
+  return [tensors.reduce((sum, { dims }) => sum + dims[0], 0), ...rest];
 }
 
 const STORAGE_USAGE = 0x80 | 0x4 | 0x8; // GPUBufferUsage.STORAGE | COPY_SRC | COPY_DST; the global is absent in Node
@@ -126,5 +147,17 @@ export class GpuDevice implements Device {
     encoder.copyBufferToBuffer(tensor.buffer, 0, copy.buffer, 0, Math.max(4, tensor.size * 4));
     this.gpu.queue.submit([encoder.finish()]);
     return copy;
+  }
+
+  concat(tensors: readonly Tensor[]): Tensor {
+    const joined = this.allocate(concatDims(tensors), 'float32', 'concat');
+    const encoder = this.gpu.createCommandEncoder();
+    let at = 0;
+    for (const tensor of tensors) {
+      if (tensor.size > 0) encoder.copyBufferToBuffer(tensor.buffer, 0, joined.buffer, at * 4, tensor.size * 4);
+      at += tensor.size;
+    }
+    this.gpu.queue.submit([encoder.finish()]);
+    return joined;
   }
 }

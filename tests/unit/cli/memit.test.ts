@@ -6,8 +6,10 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPatchFile } from '../../../src/engine/exporting/patch-file.ts';
 import { readStatistics } from '../../../src/engine/stats/statistics-file.ts';
-import { openModel, relativeError, TINY_MODEL } from '../support.ts';
+import { DEMO_MODEL, golden, openModel, relativeError, TINY_MODEL } from '../support.ts';
 import { TINY_TEXT } from '../tiny.ts';
+import { demoTokenizer } from '../tokens/demo.ts';
+import { worstOf, type TraceGolden } from '../tracing/parity.ts';
 
 interface Outcome {
   code: number;
@@ -173,6 +175,107 @@ describe('edit', { timeout: 120_000 }, () => {
   });
 });
 
+interface TraceFile {
+  noise: number;
+  seed: number | string;
+  skipped: number;
+  traces: {
+    id: number | string;
+    correct_prediction: boolean | null;
+    answer: string;
+    input_ids: number[];
+    input_tokens: string[];
+    subject_range: number[];
+    low_score?: number;
+    grids?: { kind: string; severed: string | null; window: number | null; scores: number[][] }[];
+  }[];
+}
+
+describe('trace', { timeout: 120_000 }, () => {
+  const oracle = golden<TraceGolden>('demo-trace');
+  const [one, other] = oracle.traces;
+  const like = ['--samples', `${oracle.samples}`, '--window', `${oracle.window}`, '--noise', `${oracle.noise}`];
+
+  it('writes the oracle’s scores for what the model knows, and skips what it does not', async () => {
+    const attribute = demoTokenizer.tokenText(one.answer).trim();
+    const filled = one.prompt.replace('{}', one.subject);
+    const prompts = await writeJson('traces.json', [
+      { known_id: 9, prompt: filled, subject: one.subject, attribute },
+      { prompt: other.prompt, subject: other.subject },
+      { prompt: filled, subject: one.subject, attribute: 'something else' },
+    ]);
+    const out = join(folder, 'traced.json');
+    const options = [
+      '--model',
+      DEMO_MODEL,
+      '--prompts',
+      prompts,
+      ...like,
+      '--seed',
+      'numpy1',
+      '--kinds',
+      'hidden,attn',
+    ];
+    expect(await memit('trace', ...options, '--out', out)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('Wrote') as string,
+    });
+    const written = await readJson<TraceFile>(out);
+    expect(written).toMatchObject({ noise: oracle.noise, seed: 'numpy1', skipped: 1 });
+    expect(written.traces.map(({ id, correct_prediction }) => [id, correct_prediction])).toEqual([
+      [9, true],
+      [1, null],
+      [2, false],
+    ]);
+    expect(written.traces[2].grids).toBeUndefined();
+    [one, other].forEach(({ grids: traced, ...expected }, i) => {
+      const wanted = traced.filter(({ kind, severed }) => kind !== 'mlp' && severed === 'none');
+      const { input_ids, input_tokens, subject_range, low_score, grids } = written.traces[i];
+      expect([input_ids, subject_range]).toEqual([expected.ids, expected.subjectRange]);
+      expect(input_tokens.join('')).toBe(expected.prompt.replace('{}', expected.subject));
+      expect(Math.abs(low_score! - expected.low)).toBeLessThan(1e-4);
+      expect(grids!.map(({ kind, severed, window }) => [kind, severed, window])).toEqual([
+        ['hidden', null, null],
+        ['attn', null, oracle.window],
+      ]);
+      grids!.forEach(({ scores }, grid) => expect(worstOf(scores, wanted[grid].scores)).toBeLessThan(1e-4));
+    });
+
+    const average = join(folder, 'average.json');
+    const known = await writeJson('known.json', [
+      { prompt: filled, subject: one.subject, attribute },
+      { prompt: filled, subject: one.subject, attribute: 'something else' },
+    ]);
+    const averaging = [
+      '--model',
+      DEMO_MODEL,
+      '--prompts',
+      known,
+      ...like,
+      '--seed',
+      'numpy1',
+      '--kinds',
+      'hidden',
+      '--average',
+    ];
+    expect(await memit('trace', ...averaging, '--out', average)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('Wrote') as string,
+    });
+    const means = await readJson<{
+      facts: number;
+      skipped: number;
+      total_effect: { mean: number };
+      curves: { kind: string; position: string; effect: number[] }[];
+    }>(average);
+    expect([means.facts, means.skipped]).toEqual([1, 1]);
+    expect(Math.abs(means.total_effect.mean - (one.high - one.low))).toBeLessThan(1e-4);
+    const last = means.curves.find(({ position }) => position === 'last subject')!;
+    const row = one.grids[0].scores[one.subjectRange[1] - 1].map((score) => score - one.low);
+    expect(worstOf([last.effect], [row])).toBeLessThan(1e-4);
+  });
+});
+
 describe('what is wrong with the input', { timeout: 120_000 }, () => {
   const cases: [string, () => Promise<string[]> | string[], RegExp][] = [
     ['an option that is missing', () => ['predict', '--model', model], /--prompts/],
@@ -198,6 +301,31 @@ describe('what is wrong with the input', { timeout: 120_000 }, () => {
       /“the land” is not found in the prompt “Water is”/,
     ],
     [
+      'a trace of nothing',
+      () => ['trace', '--model', model, '--out', join(folder, 'never')],
+      /either --prompts or, with --average, --facts/,
+    ],
+    [
+      'a kind of trace there is not',
+      () => ['trace', '--model', model, '--out', join(folder, 'never'), '--kinds', 'hidden,neurons'],
+      /Kinds are hidden, mlp, attn/,
+    ],
+    [
+      'a prompt to trace without its subject',
+      async () => traceOf('traces-1.json', [{ prompt: 'Water is', subject: 'the land' }]),
+      /subject “the land” of entry 0 is not in its prompt/,
+    ],
+    [
+      'an average over what has no attribute',
+      async () => traceOf('traces-2.json', [{ prompt: '{} is', subject: 'the land' }], '--average'),
+      /entry 0 has no attribute/,
+    ],
+    [
+      'an average over facts of a model that came without',
+      () => ['trace', '--model', model, '--out', join(folder, 'never'), '--average', '--facts', '3'],
+      /came without a list of facts/,
+    ],
+    [
       'a layer that the model lacks',
       async () => editOf('requests-5.json', [request], '--layers', '9'),
       /Layer 9 does not exist/,
@@ -207,6 +335,11 @@ describe('what is wrong with the input', { timeout: 120_000 }, () => {
   async function editOf(name: string, requests: unknown, ...more: string[]): Promise<string[]> {
     const path = await writeJson(name, requests);
     return ['edit', '--model', model, '--requests', path, '--out', join(folder, 'never'), ...more];
+  }
+
+  async function traceOf(name: string, prompts: unknown, ...more: string[]): Promise<string[]> {
+    const path = await writeJson(name, prompts);
+    return ['trace', '--model', model, '--prompts', path, '--out', join(folder, 'never'), ...more];
   }
 
   it('is said in one line, with exit code 2 and nothing written', async () => {

@@ -8,7 +8,7 @@ import type { Patch } from '../../../src/engine/editing/patch.ts';
 import { applyPatches } from '../../../src/engine/editing/patch-stack.ts';
 import { buildEditPrompts, type EditPrompts } from '../../../src/engine/editing/prompts.ts';
 import { runReportSchema } from '../../../src/engine/editing/report.ts';
-import { logProbability } from '../../../src/engine/editing/sampling.ts';
+import { logProbability } from '../../../src/engine/families/sampling.ts';
 import { LOSS_THRESHOLD, type MemitSettings } from '../../../src/engine/editing/settings.ts';
 import { optimizeTargets, type EditTarget } from '../../../src/engine/editing/targets.ts';
 import { CancelledError, EngineError, NotPositiveDefiniteError, RequestError } from '../../../src/engine/errors.ts';

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder, type Dim, type Value } from '../../../src/engine/graph/builder.ts';
 import { differentiate } from '../../../src/engine/graph/differentiate.ts';
 import { serializeModel } from '../../../src/engine/graph/serialize.ts';
-import { seededRandom } from '../../../src/engine/editing/random.ts';
+import { seededRandom } from '../../../src/engine/random.ts';
 import { evaluate, type Dense } from './interpreter.ts';
 import { transformerBlock } from './transformer-block.ts';
 

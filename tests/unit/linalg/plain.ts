@@ -1,5 +1,5 @@
 /** The operations written down as plainly as they can be, in double precision: what both implementations are held against. */
-import { seededRandom } from '../../../src/engine/editing/random.ts';
+import { seededRandom } from '../../../src/engine/random.ts';
 
 export type Values = Float32Array | Float64Array;
 

@@ -1,5 +1,5 @@
 /** What a long computation needs from whoever started it: a way to be cancelled and a chance to let messages in. */
-import { throwIfCancelled } from '../errors.ts';
+import { throwIfCancelled } from './errors.ts';
 
 export interface Job {
   readonly signal?: AbortSignal;

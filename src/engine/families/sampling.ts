@@ -7,16 +7,21 @@ export interface RankedToken {
 
 /** The `count` most probable tokens, most probable first (ties: the lower id), with natural-log probabilities. */
 export function topTokens(logits: Float32Array, count: number): RankedToken[] {
+  const normalizer = logSumExp(logits);
+  return largest(logits, count).map((id) => ({ id, logProbability: logits[id] - normalizer }));
+}
+
+/** The ids of the `count` largest values, largest first (ties: the lower id). */
+export function largest(values: Float32Array, count: number): number[] {
   const best: number[] = [];
-  for (let id = 0; id < logits.length; id += 1) {
-    if (best.length === count && logits[id] <= logits[best[count - 1]]) continue;
+  for (let id = 0; id < values.length; id += 1) {
+    if (best.length === count && values[id] <= values[best[count - 1]]) continue;
     let at = best.length;
-    while (at > 0 && logits[id] > logits[best[at - 1]]) at -= 1;
+    while (at > 0 && values[id] > values[best[at - 1]]) at -= 1;
     best.splice(at, 0, id);
     if (best.length > count) best.pop();
   }
-  const normalizer = logSumExp(logits);
-  return best.map((id) => ({ id, logProbability: logits[id] - normalizer }));
+  return best;
 }
 
 /** Natural-log probability of one token. */

@@ -1,0 +1,147 @@
+/** The trace of one prompt: what the model says, and which states bring it back, token by layer. */
+import { useMemo } from 'react';
+import type { TraceGrid, TraceView } from '../../worker/trace-api.ts';
+import { formatProbability, formatToken } from '../format.ts';
+import { Button } from '../shared/Button.tsx';
+import panel from '../shared/Panel.module.css';
+import { Segments } from '../shared/Segments.tsx';
+import { TableDetails } from '../shared/TableDetails.tsx';
+import { Term } from '../shared/Tip.tsx';
+import { enabledPatchesKey } from '../store/drafts.ts';
+import { useStore } from '../store/index.ts';
+import { bandOf, draftToTrace, traceObstacle } from '../store/trace.ts';
+import { staleReason } from '../store/trace-view.ts';
+import { ExportMenu } from './ExportMenu.tsx';
+import { HeatMap, type HeatToken } from './HeatMap.tsx';
+import styles from './HeatMapCard.module.css';
+import { gridKey, gridName, gridOf, gridsOf } from './names.ts';
+import { gridTable } from './trace-tables.ts';
+
+export function HeatMapCard() {
+  const traced = useStore((state) => state.traced);
+  return (
+    <section className={`${panel.card} ${styles.card}`} aria-label="Heat map">
+      <div className={panel.head}>
+        <h2>
+          <Term name="causal trace">Where it is recalled</Term>
+        </h2>
+        <ExportMenu />
+      </div>
+      {traced ? <Traced view={traced.view} /> : <Preview />}
+    </section>
+  );
+}
+
+function Traced({ view }: { view: TraceView }) {
+  const shown = useStore((state) => state.shownGrid);
+  const bandFirst = useStore((state) => bandOf(state)?.first ?? null);
+  const bandLast = useStore((state) => bandOf(state)?.last ?? null);
+  const layerCount = useStore((state) => state.model?.layerCount ?? 0);
+  const grid = gridOf(view.grids, shown);
+  const table = useMemo(() => (grid ? gridTable(view, grid) : null), [view, grid]);
+  const band = bandFirst === null || bandLast === null ? null : { first: bandFirst, last: bandLast };
+  return (
+    <>
+      <Sentence view={view} />
+      <Stale />
+      {grid && <KindSwitch grids={view.grids} shown={grid} />}
+      <HeatMap
+        // Another prompt is read from its own beginning.
+        key={view.prompt}
+        label={`Probability of ${formatToken(view.answer.token)} with a state restored: ${grid ? gridName(grid) : ''}`}
+        tokens={view.tokens}
+        layerCount={layerCount}
+        grid={grid}
+        corrupted={view.corrupted}
+        clean={view.answer.probability}
+        band={band}
+      />
+      {grid && table && <TableDetails name={`Trace ${gridName(grid)}`} table={table} />}
+    </>
+  );
+}
+
+interface KindSwitchProps {
+  grids: Pick<TraceGrid, 'kind' | 'severed'>[];
+  shown: Pick<TraceGrid, 'kind' | 'severed'>;
+  disabled?: boolean;
+}
+
+function KindSwitch({ grids, shown, disabled }: KindSwitchProps) {
+  const showGrid = useStore((state) => state.showGrid);
+  return (
+    <Segments
+      label="State restored"
+      value={gridKey(shown)}
+      disabled={disabled}
+      options={grids.map((grid) => ({ value: gridKey(grid), name: gridName(grid) }))}
+      onChoose={(key) => {
+        const chosen = grids.find((grid) => gridKey(grid) === key);
+        if (chosen) showGrid(chosen.kind, chosen.severed);
+      }}
+    />
+  );
+}
+
+function Sentence({ view }: { view: TraceView }) {
+  const { answer, corrupted, note, prompt } = view;
+  return (
+    <div className={styles.sentence}>
+      <p>
+        After “{prompt}” the model says <code>{formatToken(answer.token)}</code> with{' '}
+        <strong>{formatProbability(answer.probability)}</strong>; with the subject’s tokens{' '}
+        <Term name="corrupted">corrupted</Term>, with <strong>{formatProbability(corrupted)}</strong>.
+      </p>
+      {note !== null && <p className={styles.note}>{note}</p>}
+    </div>
+  );
+}
+
+function Stale() {
+  const reason = useStore((state) =>
+    state.traced ? staleReason(state.traced.question, state.drafts, enabledPatchesKey(state.history.patches)) : null,
+  );
+  const draftId = useStore((state) => state.traced?.question.draftId);
+  const ready = useStore((state) => draftId !== undefined && traceObstacle(state, draftId) === null);
+  const startTrace = useStore((state) => state.startTrace);
+  if (reason === null) return null;
+  return (
+    <p role="status" className={styles.stale}>
+      {reason} {ready && <Button onClick={() => void startTrace(draftId)}>Trace again</Button>}
+    </p>
+  );
+}
+
+/** The empty map of the prompt that would be traced. */
+function Preview() {
+  const draftId = useStore((state) => draftToTrace(state)?.id);
+  const row = useStore((state) => (draftId === undefined ? undefined : state.inspections[draftId]?.row));
+  const { kinds, severed } = useStore((state) => state.traceSettings);
+  const layerCount = useStore((state) => state.model?.layerCount ?? 0);
+  const tokens: HeatToken[] = useMemo(
+    () =>
+      (row?.tokens ?? []).map(({ text, role }) => ({
+        text,
+        subject: role !== 'plain',
+        position: role === 'lookup' ? 'last subject' : '',
+      })),
+    [row],
+  );
+  return (
+    <>
+      <div className={styles.sentence}>
+        <p>
+          Press Trace: a cell shows how likely the answer becomes when that one state is put back into a run with the
+          subject <Term name="corrupted" />.
+        </p>
+      </div>
+      <KindSwitch grids={gridsOf(kinds, severed)} shown={{ kind: 'hidden', severed: 'none' }} disabled />
+      {tokens.length > 0 && layerCount > 0 ? (
+        <HeatMap label="" tokens={tokens} layerCount={layerCount} grid={null} corrupted={0} clean={1} band={null} />
+      ) : (
+        <div className={styles.space} />
+      )}
+      <div className={styles.tableSpace} />
+    </>
+  );
+}
