@@ -96,5 +96,5 @@ function useReason(reason: string | null, source: 'prompt' | 'average' | null): 
   if (running) return 'The layers are proposed when the trace is complete.';
   return severed === false
     ? 'No layers are proposed without the severed curves: trace with them, or choose by hand.'
-    : 'This trace proposes no layers: choose them by hand.';
+    : 'Severing the MLPs takes less than a point away at every layer, so none are proposed: choose them by hand, or go by the average over facts.';
 }

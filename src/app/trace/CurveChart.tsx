@@ -57,6 +57,21 @@ function layerTicks(layerCount: number): number[] {
   return Array.from({ length: Math.ceil(layerCount / step) }, (_, i) => i * step);
 }
 
+/** The labels of the axis, in steps of 1, 2 or 5 times a power of ten, around all that is drawn; zero is among them. */
+function effectTicks(points: readonly Point[]): number[] {
+  const values = points.flatMap((point) =>
+    Object.entries(point).flatMap(([key, value]) => (key === 'layer' ? [] : (value ?? []))),
+  );
+  const [least, most] = [Math.min(0, ...values), Math.max(0.1, ...values)];
+  const rough = (most - least) / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+  // A line that dips below zero by less than is seen does not make room for a step.
+  const first = least > -0.1 * step ? 0 : Math.floor(least / step);
+  const count = Math.ceil(most / step) - first + 1;
+  return Array.from({ length: count }, (_, i) => (first + i) * step);
+}
+
 /** The layer with the largest effect, in words. */
 function peakOf({ name, effect }: EffectCurve): string {
   let best: { layer: number; value: number } | null = null;
@@ -76,6 +91,7 @@ interface CurveChartProps {
 
 export function CurveChart({ name, curves, layerCount, band }: CurveChartProps) {
   const points = useMemo(() => pointsOf(curves, layerCount), [curves, layerCount]);
+  const ticks = useMemo(() => effectTicks(points), [points]);
   return (
     <div className={styles.chart}>
       <ul className={chart.legend} aria-label="Lines">
@@ -121,6 +137,9 @@ export function CurveChart({ name, curves, layerCount, band }: CurveChartProps) 
             />
             <YAxis
               width={46}
+              domain={[ticks[0], ticks[ticks.length - 1]]}
+              ticks={ticks}
+              interval={0}
               tickLine={false}
               axisLine={false}
               tickFormatter={(value: number) => formatNumber(value * 100)}

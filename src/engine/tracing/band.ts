@@ -8,18 +8,20 @@ export interface LayerBand {
 
 /** Of the largest difference: what a layer beside it must have to be in the band. */
 const BAND_SHARE = 0.5;
+/** Probability that severing must take away somewhere: less is no sign of any layer. */
+const LEAST_FALL = 0.01;
 
 /**
  * The layers around the one where the effect of restoring the subject's last token falls most when its MLPs are severed: those next to
  * it that keep half of that fall. A state there brings the answer back, and does so through the MLPs above it.
  * @param intact indirect effect per layer at the last subject token, probabilities 0 … 1
  * @param severed the same with all MLP outputs at that token kept at their corrupted values
- * @returns null where severing takes nothing away
+ * @returns null where severing takes away less than a point
  */
 export function proposeBand(intact: readonly number[], severed: readonly number[]): LayerBand | null {
   const fall = intact.map((effect, layer) => effect - severed[layer]);
   const peak = fall.indexOf(Math.max(...fall));
-  if (!(fall[peak] > 0)) return null;
+  if (!(fall[peak] >= LEAST_FALL)) return null;
   const enough = (layer: number): boolean => fall[layer] >= BAND_SHARE * fall[peak];
   let first = peak;
   let last = peak;
@@ -27,7 +29,8 @@ export function proposeBand(intact: readonly number[], severed: readonly number[
   while (last < fall.length - 1 && enough(last + 1)) last += 1;
   const layers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   const where = first === last ? `layer ${first}` : `layers ${first}–${last}`;
-  const points = (value: number): string => `${(100 * value).toFixed(1)} points`;
+  // Without the sign of a zero.
+  const points = (value: number): string => `${(Math.round(1000 * value) / 10 + 0).toFixed(1)} points`;
   return {
     layers,
     reason:

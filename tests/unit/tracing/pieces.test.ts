@@ -162,7 +162,12 @@ describe('the proposed layers', () => {
     expect(proposeBand([0, 0.5, 0], [0, 0, 0])?.reason).toContain('no layer beside it keeps half');
   });
 
-  it('are none where severing takes nothing away', () => {
+  it('are none where severing takes next to nothing away', () => {
     expect(proposeBand([0.1, 0.2], [0.1, 0.3])).toBeNull();
+    expect(proposeBand([0.1, 0.2], [0.1, 0.195])).toBeNull();
+  });
+
+  it('are told without a minus before nothing', () => {
+    expect(proposeBand([0.3, 0], [-0.00001, 0])?.reason).toContain('severed 0.0 points');
   });
 });
