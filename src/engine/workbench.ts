@@ -285,6 +285,7 @@ export class Workbench {
         contexts: templates,
         settings,
         covarianceOf: this.covariances.covarianceOf,
+        factorOf: this.covariances.factorOf,
       },
       job,
       {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Token ids and the five most likely next tokens of a few prompts, by `tokenizers` and `transformers`.
+"""Token ids and the five most likely next tokens of a few prompts, by `tokenizers` and `transformers`; logits at every position of some.
 
     python tests/reference/demo_predictions.py --model public/models/demo \\
         --prompts tests/reference/data/demo-prompts.json --out tests/reference/goldens/demo-predictions.json
@@ -11,7 +11,11 @@ from pathlib import Path
 
 import torch
 
-from common import load_model, load_tokenizer, top, write_json
+from common import load_model, load_tokenizer, numbers, top, write_json
+
+LOGIT_STRIDE = 61
+# Of the prompts, the first ones: how many have their logits written.
+WITH_LOGITS = 4
 
 
 def main():
@@ -22,13 +26,16 @@ def main():
     arguments = parser.parse_args()
 
     model, tokenizer = load_model(arguments.model), load_tokenizer(arguments.model)
-    rows = []
+    rows, sequences = [], []
     for prompt in json.loads(Path(arguments.prompts).read_text(encoding="utf-8")):
         ids = tokenizer.encode(prompt).ids
         with torch.no_grad():
-            log_probabilities = model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
-        rows.append({"prompt": prompt, "ids": ids, "top": top(log_probabilities, tokenizer)})
-    write_json(arguments.out, {"predictions": rows})
+            logits = model(input_ids=torch.tensor([ids])).logits[0]
+        rows.append({"prompt": prompt, "ids": ids, "top": top(logits[-1].log_softmax(-1), tokenizer)})
+        if len(sequences) < WITH_LOGITS:
+            spread = numbers(logits.amax(-1) - logits.amin(-1), 6)
+            sequences.append({"ids": ids, "spread": spread, "logits": numbers(logits[:, ::LOGIT_STRIDE], 7)})
+    write_json(arguments.out, {"predictions": rows, "logitStride": LOGIT_STRIDE, "sequences": sequences})
 
 
 if __name__ == "__main__":

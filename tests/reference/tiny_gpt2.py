@@ -23,6 +23,7 @@ WEIGHT_STD = 0.3
 LENGTHS = [1, 5, 17, 64]
 # The block at whose output the gradient is taken.
 GRADIENT_LAYER = 1
+LOGIT_STRIDE = 7
 
 
 def write_model(end_of_text):
@@ -64,6 +65,8 @@ def activations(model, ids):
     return {
         "ids": ids,
         "argmax": logits.argmax(-1).tolist(),
+        "spread": numbers(logits.amax(-1) - logits.amin(-1), 6),
+        "strided": numbers(logits[:, ::LOGIT_STRIDE], 7),
         "logits": numbers(logits[-1]),
         "layers": [
             {name: last(name, layer) for name in ("output", "key", "mlp", "attention")}
@@ -117,6 +120,7 @@ def main():
         GOLDENS / "tiny-gpt2.json",
         {
             "tokens": {"text": text, "ids": tokenizer.encode(text).ids},
+            "logitStride": LOGIT_STRIDE,
             "sequences": [activations(model, ids) for ids in sequences],
             "gradients": cases,
         },

@@ -1,7 +1,6 @@
 /** A MEMIT run from requests to a patch: contexts, targets z, statistics, and the spread over the layers. */
 import type { LanguageModel } from '../families/language-model.ts';
 import { EditedWeights, type WeightSet } from '../families/weight-set.ts';
-import type { Tensor } from '../runtime/tensor.ts';
 import type { EditRequest } from '../tokens/request.ts';
 import { validateRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
@@ -11,10 +10,10 @@ import type { LayerUpdate } from './patch.ts';
 import { buildEditPrompts } from './prompts.ts';
 import { validateSettings, type MemitSettings } from './settings.ts';
 import type { LayerOutcome, StepLosses } from './report.ts';
-import { spreadUpdates } from './spread.ts';
+import { spreadUpdates, type LayerStatistics } from './spread.ts';
 import { optimizeTargets, type EditTarget } from './targets.ts';
 
-export interface MemitInputs {
+export interface MemitInputs extends LayerStatistics {
   readonly model: LanguageModel;
   readonly tokenizer: ModelTokenizer;
   /** The weights the edit is made on: the base, or the base with the enabled patches. */
@@ -23,8 +22,6 @@ export interface MemitInputs {
   /** Context templates, "{}" first. */
   readonly contexts: readonly string[];
   readonly settings: MemitSettings;
-  /** C of a layer, [F, F] on the model's device; owned by the caller. */
-  readonly covarianceOf: (layer: number) => Promise<Tensor>;
 }
 
 export interface MemitProgress {
@@ -57,7 +54,7 @@ export function validateRequests(
  * @throws RequestError, EngineError ('input' | 'numeric'), NotPositiveDefiniteError, CancelledError
  */
 export async function runMemit(inputs: MemitInputs, job: Job = {}, progress: MemitProgress = {}): Promise<MemitResult> {
-  const { model, tokenizer, requests, contexts, weights, covarianceOf } = inputs;
+  const { model, tokenizer, requests, contexts, weights } = inputs;
   const settings = validateSettings(inputs.settings, model.config.layerCount);
   validateRequests(requests, tokenizer, model.config.contextLength);
   const prompts = requests.map((request) => buildEditPrompts(request, contexts, tokenizer, model.config.contextLength));
@@ -74,7 +71,7 @@ export async function runMemit(inputs: MemitInputs, job: Job = {}, progress: Mem
       edited,
       prompts,
       targets.map(({ z }) => z),
-      covarianceOf,
+      inputs,
       settings,
       job,
       (outcome) => progress.onLayer?.(outcome),

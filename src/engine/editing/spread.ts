@@ -8,6 +8,7 @@ import { BLOCK_OUTPUTS } from '../families/family.ts';
 import { batchesByLength, batchOf, forwardRows, gatherTokens } from '../families/forward.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { EditedWeights, WeightSet } from '../families/weight-set.ts';
+import type { CovarianceFactor } from '../linalg/linear-algebra.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
@@ -16,6 +17,15 @@ import type { LayerUpdate } from './patch.ts';
 import type { EditPrompts } from './prompts.ts';
 import type { LayerOutcome } from './report.ts';
 import type { MemitSettings } from './settings.ts';
+
+/** What is known of the keys of a layer. */
+export interface LayerStatistics {
+  readonly covarianceOf: (layer: number) => Promise<Tensor>;
+  readonly factorOf?: (layer: number) => Promise<CovarianceFactor | null>;
+}
+
+/** With more edits than the matrix is wide divided by this, factoring the whole system costs less than going by the factor of C. */
+const FACTOR_GAIN = 4;
 
 /** A prompt cut after its look-up token: later tokens cannot change what is read there. */
 interface LookupRow {
@@ -28,14 +38,14 @@ interface LookupRow {
 /**
  * Updates the projections of `settings.layers` in `weights`, which then hold the edited matrices.
  * @param targets z per edit, [D] each
- * @param covarianceOf C of a layer, [F, F]; stays the caller's
+ * @param statistics C of a layer, [F, F], and its factor where it is at hand; they stay the caller's
  */
 export async function spreadUpdates(
   model: LanguageModel,
   weights: EditedWeights,
   prompts: readonly EditPrompts[],
   targets: readonly Float32Array[],
-  covarianceOf: (layer: number) => Promise<Tensor>,
+  { covarianceOf, factorOf }: LayerStatistics,
   settings: MemitSettings,
   job: Job,
   onLayer: (outcome: LayerOutcome) => void,
@@ -67,6 +77,7 @@ export async function spreadUpdates(
         covariance,
         settings.covarianceWeight,
         keys,
+        prompts.length * FACTOR_GAIN <= innerSize ? await factorOf?.(layer) : null,
       );
       scope.track(solution);
 

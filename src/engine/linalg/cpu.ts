@@ -11,6 +11,7 @@ import {
   euclidean,
   factor,
   mirrorLower,
+  regularizedResidual,
   solveBackward,
   solveForward,
   transposed,
@@ -18,6 +19,7 @@ import {
 import type {
   AdamState,
   AdamStepOptions,
+  CovarianceFactor,
   LinearAlgebra,
   LossAndGradient,
   MatmulOptions,
@@ -37,6 +39,72 @@ import {
   squareSize,
   triangularShape,
 } from './shapes.ts';
+
+/** L of C = LLᵀ, with Lᵀ above the diagonal. */
+class CpuCovarianceFactor implements CovarianceFactor {
+  readonly l: Float64Array;
+
+  constructor(l: Float64Array) {
+    this.l = l;
+  }
+
+  dispose(): void {
+    // Memory of the host's, which goes when nobody holds it.
+  }
+}
+
+/** Solves in place for rows of right-hand sides, and returns them. */
+type Solve = (rows: Float64Array) => Float64Array;
+
+/** With the factor of λC + KᵀK itself. */
+function directSolve(
+  covariance: Float32Array,
+  covarianceWeight: number,
+  keys: Float32Array,
+  count: number,
+  size: number,
+): Solve {
+  const l = Float64Array.from(covariance, (value) => covarianceWeight * value);
+  addLowerGram(l, keys, count, size);
+  factor(l, size);
+  return (rows) => {
+    solveForward(l, rows, count, size);
+    solveBackward(l, rows, count, size);
+    return rows;
+  };
+}
+
+/** With the factor of C: (λC + KᵀK)⁻¹ = (λC)⁻¹ − Y(1 + KᵀY)⁻¹Yᵀ with Y = (λC)⁻¹K, keys in columns (Woodbury). */
+function factoredSolve(
+  l: Float64Array,
+  covarianceWeight: number,
+  keys: Float64Array,
+  count: number,
+  size: number,
+): Solve {
+  const unregularized: Solve = (rows) => {
+    solveForward(l, rows, count, size);
+    solveBackward(l, rows, count, size);
+    for (let i = 0; i < rows.length; i += 1) rows[i] /= covarianceWeight;
+    return rows;
+  };
+  const y = unregularized(keys.slice());
+  const yColumns = transposed(y, count, size);
+  const inner = new Float64Array(count * count);
+  addProducts(allRows(inner, count, count), allRows(y, count, size), allRows(keys, count, size), size, 1);
+  for (let i = 0; i < count; i += 1) inner[i * count + i] += 1;
+  factor(inner, count);
+  return (rows) => {
+    // Yᵀr before the rows are solved in place: the same as Kᵀ(λC)⁻¹r.
+    const weights = new Float64Array(count * count);
+    addProducts(allRows(weights, count, count), allRows(rows, count, size), allRows(y, count, size), size, 1);
+    solveForward(inner, weights, count, count);
+    solveBackward(inner, weights, count, count);
+    unregularized(rows);
+    addProducts(allRows(rows, count, size), allRows(weights, count, count), allRows(yColumns, size, count), count, -1);
+    return rows;
+  };
+}
 
 export class CpuLinearAlgebra implements LinearAlgebra {
   readonly device: CpuDevice;
@@ -84,35 +152,31 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     return Tensor.fromData(Float32Array.from(transposed(rows, count, size)), [size, count]);
   }
 
-  async solveRegularized(covariance: Tensor, covarianceWeight: number, keys: Tensor): Promise<RegularizedSolve> {
-    const { count, size } = regularizedShape(covariance, keys);
-    const matrix = Float64Array.from(covariance.floats, (value) => covarianceWeight * value);
-    addLowerGram(matrix, keys.floats, count, size);
-    mirrorLower(matrix, size);
-    const l = matrix.slice();
+  async factorCovariance(covariance: Tensor): Promise<CovarianceFactor> {
+    const size = squareSize('factorCovariance', covariance);
+    const l = Float64Array.from(covariance.floats);
     factor(l, size);
+    return new CpuCovarianceFactor(l);
+  }
+
+  async solveRegularized(
+    covariance: Tensor,
+    covarianceWeight: number,
+    keys: Tensor,
+    known: CovarianceFactor | null = null,
+  ): Promise<RegularizedSolve> {
+    const { count, size } = regularizedShape(covariance, keys);
     const k = Float64Array.from(keys.floats);
+    const solve = known
+      ? factoredSolve((known as CpuCovarianceFactor).l, covarianceWeight, k, count, size)
+      : directSolve(covariance.floats, covarianceWeight, keys.floats, count, size);
+    const residualOf = (solution: Float64Array): Float64Array =>
+      regularizedResidual(covariance.floats, covarianceWeight, k, solution, count, size);
     const scale = euclidean(k) || 1;
-    const solve = (rows: Float64Array): void => {
-      solveForward(l, rows, count, size);
-      solveBackward(l, rows, count, size);
-    };
-    const residualOf = (solution: Float64Array): Float64Array => {
-      const residual = k.slice();
-      addProducts(
-        allRows(residual, count, size),
-        allRows(solution, count, size),
-        allRows(matrix, size, size),
-        size,
-        -1,
-      );
-      return residual;
-    };
-    const solution = k.slice();
-    solve(solution);
-    const correction = residualOf(solution);
-    const before = euclidean(correction) / scale;
-    solve(correction);
+    const solution = solve(k.slice());
+    const residual = residualOf(solution);
+    const before = euclidean(residual) / scale;
+    const correction = solve(residual);
     for (let i = 0; i < solution.length; i += 1) solution[i] += correction[i];
     const relativeResidual = euclidean(residualOf(solution)) / scale;
     return {

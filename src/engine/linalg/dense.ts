@@ -227,3 +227,36 @@ export function solveBackward(l: Float64Array, x: Float64Array, count: number, s
     }
   }
 }
+
+/** Rows of C that are widened to double precision at a time. */
+const COVARIANCE_ROWS = 64;
+
+/**
+ * K − (λC + KᵀK)A, one right-hand side a row.
+ * @param covariance C, [size, size] and symmetric
+ * @param keys K, [count, size]
+ * @param solution A, [count, size]
+ */
+export function regularizedResidual(
+  covariance: Float32Array,
+  covarianceWeight: number,
+  keys: Float64Array,
+  solution: Float64Array,
+  count: number,
+  size: number,
+): Float64Array {
+  const values = keys.slice();
+  const residual = allRows(values, count, size);
+  const solved = allRows(solution, count, size);
+  for (let row = 0; row < size; row += COVARIANCE_ROWS) {
+    const rows = Math.min(COVARIANCE_ROWS, size - row);
+    // C is symmetric: the rows of C·A are products with the rows of C.
+    const part = Float64Array.from(covariance.subarray(row * size, (row + rows) * size));
+    addProducts(slice(residual, 0, count, row), solved, allRows(part, rows, size), size, -covarianceWeight);
+  }
+  const products = new Float64Array(count * count);
+  addProducts(allRows(products, count, count), solved, allRows(keys, count, size), size, 1);
+  const columns = transposed(keys, count, size);
+  addProducts(residual, allRows(products, count, count), allRows(columns, size, count), count, -1);
+  return values;
+}

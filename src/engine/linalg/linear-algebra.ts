@@ -28,6 +28,11 @@ export interface RegularizedSolve {
   residualHistory: number[];
 }
 
+/** The Cholesky factor of a covariance, for solves with any λ and any keys; of the implementation that made it. */
+export interface CovarianceFactor {
+  dispose(): void;
+}
+
 /** The state of Adam over one vector per edit; all three are [u, D] and are updated in place. */
 export interface AdamState {
   readonly delta: Tensor;
@@ -66,11 +71,20 @@ export interface LinearAlgebra {
   /** X with L·X = B, or Lᵀ·X = B when `transpose`. L is [n, n] lower, B is [n, m]. */
   solveTriangular(l: Tensor, b: Tensor, transpose?: boolean): Promise<Tensor>;
 
+  /** Factors C [F, F] once for many {@link solveRegularized}. Throws NotPositiveDefiniteError. */
+  factorCovariance(covariance: Tensor): Promise<CovarianceFactor>;
+
   /**
    * The rows a_e with (λC + KᵀK) a_e = k_e, for K [u, F] (one key per row) and C [F, F]; MEMIT's A (algorithm, section 5).
-   * Throws NotPositiveDefiniteError.
+   * With the factor of C, nothing of size F is factored: A = (λC)⁻¹K(1 + Kᵀ(λC)⁻¹K)⁻¹ in columns (Woodbury's identity), then refined as
+   * without it; where float32 is too coarse for that, the factor is left aside. Throws NotPositiveDefiniteError.
    */
-  solveRegularized(covariance: Tensor, covarianceWeight: number, keys: Tensor): Promise<RegularizedSolve>;
+  solveRegularized(
+    covariance: Tensor,
+    covarianceWeight: number,
+    keys: Tensor,
+    factor?: CovarianceFactor | null,
+  ): Promise<RegularizedSolve>;
 
   /** Cross entropy −log softmax(logits)[target] per row (unweighted), gradient of Σ weight·loss. targets int32 [n], weights [n]. */
   crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Promise<LossAndGradient>;

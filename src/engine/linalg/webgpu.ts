@@ -6,11 +6,12 @@
 import { NotPositiveDefiniteError } from '../errors.ts';
 import type { GpuDevice } from '../runtime/device.ts';
 import { readFloats } from '../runtime/device.ts';
-import { scoped } from '../runtime/scope.ts';
+import { scoped, type TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import type {
   AdamState,
   AdamStepOptions,
+  CovarianceFactor,
   LinearAlgebra,
   LossAndGradient,
   MatmulOptions,
@@ -32,11 +33,13 @@ import {
 } from './shapes.ts';
 import { type Dispatch, dispatch, KernelRunner, type ShaderSource } from './webgpu/kernel-runner.ts';
 import * as kernels from './webgpu/kernels.ts';
-import { DoubleRefinement, TwoFloatRefinement } from './webgpu/refinement.ts';
+import { DoubleRefinement, TwoFloatRefinement, type System } from './webgpu/refinement.ts';
 import { keepsTwoFloatArithmetic } from './webgpu/two-float-check.ts';
 
 /** Refinement ends with a correction this small beside the solution: half the spacing of float32, which it is rounded to. */
 const CORRECTION_GOAL = 2 ** -24;
+/** A solve by the factor of C whose last correction was larger did not converge. */
+const ACCEPTED_CORRECTION = 2 ** -20;
 const MAX_SWEEPS = 8;
 /** A sweep that does not at least halve the residual was the last useful one. */
 const STALL_RATIO = 0.5;
@@ -46,6 +49,22 @@ const MAX_PARTIAL_SUMS = 1024;
 const NO_BAD_PIVOT = -1;
 const CPU_RESIDUALS =
   'This GPU does not keep the order of float32 operations, so the residuals of the solves are computed on the CPU.';
+
+/** L of C = LLᵀ, [F, F]. */
+class GpuCovarianceFactor implements CovarianceFactor {
+  readonly l: Tensor;
+
+  constructor(l: Tensor) {
+    this.l = l;
+  }
+
+  dispose(): void {
+    this.l.dispose();
+  }
+}
+
+/** The solution for right-hand sides in columns, [F, n], as a new tensor. */
+type Solve = (columns: Tensor) => Promise<Tensor>;
 
 export class WebGpuLinearAlgebra implements LinearAlgebra {
   readonly device: GpuDevice;
@@ -128,39 +147,67 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
     return this.#into(this.device.clone(b), 'solveTriangular', (x) => triangularSolve(l, x, transpose));
   }
 
-  async solveRegularized(covariance: Tensor, covarianceWeight: number, keys: Tensor): Promise<RegularizedSolve> {
-    const { size } = regularizedShape(covariance, keys);
+  async factorCovariance(covariance: Tensor): Promise<CovarianceFactor> {
+    return new GpuCovarianceFactor(await this.cholesky(covariance));
+  }
+
+  async solveRegularized(
+    covariance: Tensor,
+    covarianceWeight: number,
+    keys: Tensor,
+    known: CovarianceFactor | null = null,
+  ): Promise<RegularizedSolve> {
+    regularizedShape(covariance, keys);
     return scoped(async (scope) => {
       // One right-hand side a column, so that neighbouring threads of the solves read neighbouring words.
       const columns = scope.track(await this.#transpose(keys));
-      const l = scope.track(await this.addScaled(covariance, covarianceWeight, covariance, 0));
-      await this.addGram(l, keys);
-      await this.#factor(l, size);
-
       const system = { covariance, covarianceWeight, keys, columns };
+      if (known) {
+        const solved = await this.#solveWithFactor((known as GpuCovarianceFactor).l, system);
+        if (solved) return solved;
+      }
+      const solve = await this.#directSolve(covariance, covarianceWeight, keys, scope);
+      return (await this.#refined(system, solve)).solved;
+    });
+  }
+
+  /** By Woodbury's identity; null where float32 is too coarse for that, which the whole system's own factor may still bear. */
+  async #solveWithFactor(l: Tensor, system: System): Promise<RegularizedSolve | null> {
+    return scoped(async (scope) => {
+      try {
+        const { solved, correction } = await this.#refined(system, await this.#factoredSolve(l, system, scope));
+        if (correction <= ACCEPTED_CORRECTION) return solved;
+        solved.solution.dispose();
+      } catch (error) {
+        if (!(error instanceof NotPositiveDefiniteError)) throw error;
+      }
+      return null;
+    });
+  }
+
+  /** Refines until nothing is gained; `correction` is the last one's norm beside the solution's. */
+  async #refined(system: System, solve: Solve): Promise<{ solved: RegularizedSolve; correction: number }> {
+    return scoped(async (scope) => {
       const refinement = this.#twoFloat
         ? new TwoFloatRefinement(this.device, this.#runner, scope, system)
         : await DoubleRefinement.open(this.device, scope, system);
-      const scale = (await this.norm(keys)) || 1;
+      const scale = (await this.norm(system.keys)) || 1;
       /** Solves for `from` and adds what comes out to the solution; the norm of the correction. */
       const correct = async (from: Tensor): Promise<number> => {
-        const correction = scope.track(this.device.clone(from));
-        await this.#runner.run(
-          [...triangularSolve(l, correction, false), ...triangularSolve(l, correction, true)],
-          'solve',
-        );
-        await refinement.add(correction);
-        const correctionNorm = await this.norm(correction);
-        scope.drop(correction);
-        return correctionNorm;
+        const change = scope.track(await solve(from));
+        await refinement.add(change);
+        const changeNorm = await this.norm(change);
+        scope.drop(change);
+        return changeNorm;
       };
 
-      const solutionNorm = await correct(columns);
+      const solutionNorm = (await correct(system.columns)) || 1;
       let residual = await refinement.residual();
       let relativeResidual = (await this.norm(residual)) / scale;
+      let correction = 1;
       const residualHistory = [relativeResidual];
       for (let sweep = 0; sweep < MAX_SWEEPS; sweep += 1) {
-        const correctionNorm = await correct(residual);
+        correction = (await correct(residual)) / solutionNorm;
         const before = relativeResidual;
         residual = await refinement.residual();
         const reached = (await this.norm(residual)) / scale;
@@ -168,9 +215,9 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
         // A sweep that made it worse (too ill-conditioned for the factor) is not taken.
         if (reached < before) relativeResidual = reached;
         else refinement.takeBack();
-        if (!(reached < STALL_RATIO * before) || correctionNorm <= CORRECTION_GOAL * solutionNorm) break;
+        if (!(reached < STALL_RATIO * before) || correction <= CORRECTION_GOAL) break;
       }
-      return { solution: await refinement.rounded(), relativeResidual, residualHistory };
+      return { solved: { solution: await refinement.rounded(), relativeResidual, residualHistory }, correction };
     });
   }
 
@@ -310,6 +357,50 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
       const [pivot] = await this.device.read(status);
       if (pivot !== NO_BAD_PIVOT) throw new NotPositiveDefiniteError(pivot);
     });
+  }
+
+  /** With the factor of λC + KᵀK itself. What it allocates belongs to the scope. */
+  async #directSolve(covariance: Tensor, covarianceWeight: number, keys: Tensor, scope: TensorScope): Promise<Solve> {
+    const l = scope.track(await this.addScaled(covariance, covarianceWeight, covariance, 0));
+    await this.addGram(l, keys);
+    await this.#factor(l, l.dims[0]);
+    return (columns) => this.#solved(l, columns);
+  }
+
+  /**
+   * With the factor of C: (λC + KᵀK)⁻¹ = (λC)⁻¹ − Y(1 + KᵀY)⁻¹Yᵀ with Y = (λC)⁻¹K, keys in columns (Woodbury). What it allocates
+   * belongs to the scope.
+   */
+  async #factoredSolve(l: Tensor, { covarianceWeight, keys, columns }: System, scope: TensorScope): Promise<Solve> {
+    const count = columns.dims[1];
+    /** (λC)⁻¹ times the columns. */
+    const unregularized = (from: Tensor): Promise<Tensor> =>
+      scoped(async (inner) => {
+        const solved = inner.track(await this.#solved(l, from));
+        return this.addScaled(solved, 1 / covarianceWeight, solved, 0);
+      });
+    const y = scope.track(await unregularized(columns));
+    const yRows = scope.track(await this.#transpose(y));
+    const identity = Float32Array.from({ length: count * count }, (_, i) => Number(i % (count + 1) === 0));
+    const inner = scope.track(this.device.upload(identity, [count, count], '1 + KᵀY'));
+    await this.matmul(keys, y, { accumulateInto: inner });
+    await this.#factor(inner, count);
+    return (from) =>
+      scoped(async (local) => {
+        // Yᵀ times the right-hand sides: the same as Kᵀ(λC)⁻¹ times them.
+        const products = local.track(await this.matmul(yRows, from));
+        const weights = local.track(await this.#solved(inner, products));
+        const solution = await unregularized(from);
+        return this.matmul(y, weights, { alpha: -1, accumulateInto: solution });
+      });
+  }
+
+  /** X with L·Lᵀ·X = B, in a new tensor. */
+  #solved(l: Tensor, b: Tensor): Promise<Tensor> {
+    return this.#into(this.device.clone(b), 'solve', (x) => [
+      ...triangularSolve(l, x, false),
+      ...triangularSolve(l, x, true),
+    ]);
   }
 
   #transpose(x: Tensor): Promise<Tensor> {

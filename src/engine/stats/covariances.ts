@@ -2,8 +2,9 @@
  * The covariances a run needs, from the nearest place that has them: memory, the file that came with the model, the host's
  * store, and last the text itself.
  */
-import { EngineError } from '../errors.ts';
+import { EngineError, NotPositiveDefiniteError } from '../errors.ts';
 import type { LanguageModel } from '../families/language-model.ts';
+import type { CovarianceFactor } from '../linalg/linear-algebra.ts';
 import { readFloats } from '../runtime/device.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
@@ -26,10 +27,15 @@ export interface CovarianceSources {
   readonly store: StatisticsStore | null;
 }
 
+/** Bytes of float32 that a layer's factor may take to be kept; statistics so large are factored in every run. */
+const LARGEST_FACTOR = 128 * 2 ** 20;
+
 export class Covariances {
   readonly #model: LanguageModel;
   readonly #sources: CovarianceSources;
   readonly #matrices = new Map<number, Tensor>();
+  /** Null where C has none: it is singular to rounding, and only the keys make a system regular. */
+  readonly #factors = new Map<number, CovarianceFactor | null>();
   #tokens = 0;
 
   constructor(model: LanguageModel, sources: CovarianceSources) {
@@ -48,6 +54,20 @@ export class Covariances {
     if (!matrix)
       return Promise.reject(new EngineError('statistics', `The statistics of layer ${layer} are not ready.`));
     return Promise.resolve(matrix);
+  };
+
+  /** The factor of a layer's C, made at the first call and kept; null where there is none, or it would be too large. */
+  factorOf = async (layer: number): Promise<CovarianceFactor | null> => {
+    const known = this.#factors.get(layer);
+    if (known !== undefined) return known;
+    const covariance = await this.covarianceOf(layer);
+    if (4 * covariance.size > LARGEST_FACTOR) return null;
+    const factor = await this.#model.linalg.factorCovariance(covariance).catch((error: unknown) => {
+      if (error instanceof NotPositiveDefiniteError) return null;
+      throw error;
+    });
+    this.#factors.set(layer, factor);
+    return factor;
   };
 
   /**
@@ -95,7 +115,9 @@ export class Covariances {
 
   dispose(): void {
     for (const matrix of this.#matrices.values()) matrix.dispose();
+    for (const factor of this.#factors.values()) factor?.dispose();
     this.#matrices.clear();
+    this.#factors.clear();
   }
 
   async #stored(layer: number, textHash: string): Promise<StatisticsFile | null> {

@@ -65,9 +65,9 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
     const edits = parseRequests(readFileSync(requests, 'utf8'));
     const { linalg } = bench.model;
     const solve = linalg.solveRegularized.bind(linalg);
-    vi.spyOn(linalg, 'solveRegularized').mockImplementation((covariance, weight, of) => {
-      keys.push(Float32Array.from(of.floats));
-      return solve(covariance, weight, of);
+    vi.spyOn(linalg, 'solveRegularized').mockImplementation((...given) => {
+      keys.push(Float32Array.from(given[2].floats));
+      return solve(...given);
     });
     patch = await bench.edit(edits, { ...oracle.settings, seed: 0 }, { contexts: oracle.contexts });
     report = runReportSchema.parse(patch.report);

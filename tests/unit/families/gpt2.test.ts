@@ -14,6 +14,7 @@ import {
 import { familyOf, type LayerPast } from '../../../src/engine/families/language-model.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
+import { demoSequences, tinySequences, worstLogit } from './logits.ts';
 import { DEMO_MODEL, expectBelow, golden, openModel, relativeError, TINY_MODEL } from '../support.ts';
 
 interface TinyGolden {
@@ -57,6 +58,14 @@ describe('against transformers', () => {
     );
     tiny.sequences.forEach((sequence, i) =>
       expectBelow('GPT-2: logits', relativeError(logits[i], sequence.logits), 1e-5),
+    );
+  });
+
+  it('gives the same logits at every position', async () => {
+    expectBelow(
+      'GPT-2: logits at every position, against their spread',
+      await worstLogit(bench, tinySequences()),
+      1e-4,
     );
   });
 
@@ -182,6 +191,7 @@ describe('configurations', () => {
 
 it('answers the demo prompts as transformers does', async () => {
   const demo = await openModel(DEMO_MODEL);
+  expectBelow('demo: logits at every position, against their spread', await worstLogit(demo, demoSequences()), 1e-4);
   const { predictions: expected } = golden<{
     predictions: { prompt: string; ids: number[]; top: { id: number; token: string; logprob: number }[] }[];
   }>('demo-predictions');

@@ -272,14 +272,28 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
             const sample = gaussian(count);
             const [k, r] = [sample(count * size), sample(count * width)];
             const weight = 150;
-            const { solution } = await linalg.solveRegularized(matrix(c, size, size), weight, matrix(k, count, size));
-            const update = await linalg.matmul(matrix(r, count, width), scope.track(solution), { transposeA: true });
+            const covariance = matrix(c, size, size);
+            const factor = await linalg.factorCovariance(covariance);
             const exact = product(r, regularizedSolution(c, weight, k, size), [width, size, count], true);
-            expectBelow(
-              `ΔW on ${linalg.device.kind}, F = ${size}, u = ${count}, condition ${condition}`,
-              relativeError(await values(update), exact),
-              tolerance.update,
-            );
+            for (const [route, known] of [
+              ['direct', null],
+              ['with the factor of C', factor],
+            ] as const) {
+              const { solution, relativeResidual } = await linalg.solveRegularized(
+                covariance,
+                weight,
+                matrix(k, count, size),
+                known,
+              );
+              const update = await linalg.matmul(matrix(r, count, width), scope.track(solution), { transposeA: true });
+              expectBelow(
+                `ΔW on ${linalg.device.kind}, ${route}, F = ${size}, u = ${count}, condition ${condition}`,
+                relativeError(await values(update), exact),
+                tolerance.update,
+              );
+              expect(relativeResidual).toBeLessThan(1e-7);
+            }
+            factor.dispose();
           });
         }
       }
@@ -288,6 +302,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     it('throws at a covariance that is not positive definite', async () => {
       const size = 48;
       const c = conditioned(size, 10, 1).map((value) => -value);
+      await expect(linalg.factorCovariance(matrix(c, size, size))).rejects.toThrow(NotPositiveDefiniteError);
       const error: unknown = await linalg
         .solveRegularized(matrix(c, size, size), 100, matrix(gaussian(4)(size), 1, size))
         .catch((e: unknown) => e);

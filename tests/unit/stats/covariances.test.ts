@@ -96,6 +96,23 @@ describe('Covariances', () => {
     expect(matrix.disposed).toBe(true);
   });
 
+  it('factors a layer once, and has no factor of a matrix that is not positive definite', async () => {
+    const fresh = covariances();
+    await fresh.prepare([1]);
+    const factor = await fresh.factorOf(1);
+    expect(factor).not.toBeNull();
+    expect(await fresh.factorOf(1)).toBe(factor);
+    fresh.dispose();
+
+    const singular = { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 7, layers: new Map() };
+    singular.layers.set(1, new Float32Array(128 * 128).fill(1));
+    const shipped = await readStatistics(await writeStatistics(singular, 128), bench.hash, 128);
+    const given = covariances({ shipped });
+    await given.prepare([1]);
+    expect(await given.factorOf(1)).toBeNull();
+    given.dispose();
+  });
+
   it('takes from the store what another run computed, bit for bit', async () => {
     const writer = covariances();
     await writer.prepare([1, 2]);

@@ -5,7 +5,7 @@
 import { readFloats, type GpuDevice } from '../../runtime/device.ts';
 import type { TensorScope } from '../../runtime/scope.ts';
 import type { Tensor } from '../../runtime/tensor.ts';
-import { addProducts, allRows, slice, transposed } from '../dense.ts';
+import { regularizedResidual, transposed } from '../dense.ts';
 import { type Dispatch, dispatch, type KernelRunner } from './kernel-runner.ts';
 import * as kernels from './kernels.ts';
 
@@ -132,9 +132,6 @@ export class TwoFloatRefinement implements Refinement {
   }
 }
 
-/** Rows of C that are widened to double precision at a time. */
-const COVARIANCE_ROWS = 64;
-
 /** In double precision on the CPU: slower, and as exact as the CPU's own solve. What it uploads belongs to the scope. */
 export class DoubleRefinement implements Refinement {
   readonly #device: GpuDevice;
@@ -145,8 +142,6 @@ export class DoubleRefinement implements Refinement {
   readonly #count: number;
   /** K, one key a row. */
   readonly #keys: Float64Array;
-  /** The same, one key a column. */
-  readonly #columns: Float64Array;
   /** One right-hand side a row. */
   #solution: Float64Array;
   #previous: Float64Array | null = null;
@@ -164,7 +159,6 @@ export class DoubleRefinement implements Refinement {
     this.#covariance = values.covariance;
     this.#covarianceWeight = covarianceWeight;
     this.#keys = Float64Array.from(values.keys);
-    this.#columns = transposed(this.#keys, this.#count, this.#size);
     this.#solution = new Float64Array(values.keys.length);
   }
 
@@ -181,20 +175,14 @@ export class DoubleRefinement implements Refinement {
 
   residual(): Promise<Tensor> {
     const [size, count] = [this.#size, this.#count];
-    const solution = allRows(this.#solution, count, size);
-    const keys = allRows(this.#keys, count, size);
-    const values = this.#keys.slice();
-    const residual = allRows(values, count, size);
-    for (let row = 0; row < size; row += COVARIANCE_ROWS) {
-      const rows = Math.min(COVARIANCE_ROWS, size - row);
-      // C is symmetric: the rows of C·A are products with the rows of C.
-      const part = Float64Array.from(this.#covariance.subarray(row * size, (row + rows) * size));
-      const into = slice(residual, 0, count, row);
-      addProducts(into, solution, allRows(part, rows, size), size, -this.#covarianceWeight);
-    }
-    const products = new Float64Array(count * count);
-    addProducts(allRows(products, count, count), solution, keys, size, 1);
-    addProducts(residual, allRows(products, count, count), allRows(this.#columns, size, count), count, -1);
+    const values = regularizedResidual(
+      this.#covariance,
+      this.#covarianceWeight,
+      this.#keys,
+      this.#solution,
+      count,
+      size,
+    );
     if (this.#residual) this.#scope.drop(this.#residual);
     const rounded = Float32Array.from(transposed(values, count, size));
     this.#residual = this.#scope.track(this.#device.upload(rounded, [size, count], 'residual'));
