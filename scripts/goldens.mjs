@@ -92,6 +92,14 @@ export const GOLDENS = [
     }),
   },
   {
+    file: 'demo-evaluation.json',
+    program: 'evaluation_oracle.py',
+    command: lines(
+      `${PYTHON} tests/reference/evaluation_oracle.py --model public/models/demo --records 50`,
+      '--layers 0,1,2,3 --scale 0.3 --out tests/reference/goldens/demo-evaluation.json',
+    ),
+  },
+  {
     file: 'demo-export-patch.safetensors',
     program: null,
     command: lines(

@@ -1,5 +1,5 @@
 /**
- * The engine from the command line: `npm run -s memit -- edit | predict | trace | statistics`.
+ * The engine from the command line: `npm run -s memit -- edit | predict | trace | evaluate | benchmark | statistics`.
  * Exit codes: 0 done, 1 the run failed, 2 bad arguments or input; each failure is one line on standard error.
  */
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -9,7 +9,8 @@ import { z } from 'zod';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
 import { runReportSchema } from '../engine/editing/report.ts';
 import type { Patch } from '../engine/editing/patch.ts';
-import { writePatchFile } from '../engine/exporting/patch-file.ts';
+import { parseRecords, type CounterFactRecord } from '../engine/evaluation/records.ts';
+import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { readFloats } from '../engine/runtime/device.ts';
 import { sha256 } from '../engine/stats/covariances.ts';
 import { computeSecondMoments } from '../engine/stats/second-moment.ts';
@@ -21,6 +22,7 @@ import { Workbench, type OpenOptions } from '../engine/workbench.ts';
 import { startNodeBackend, type BackendName } from './backend.ts';
 import { folderFiles } from './node-files.ts';
 import { FolderStatistics } from './folder-statistics.ts';
+import { benchmark, drawRecords, evaluatePatches } from './evaluate.ts';
 import { averageFacts, averagePrompts, KINDS, parseTracePrompts, tracePrompts } from './trace.ts';
 
 /** Failures of what was given; all others are failures of the run. */
@@ -133,6 +135,54 @@ async function trace(options: TraceOptions): Promise<void> {
   });
 }
 
+async function evaluate(options: {
+  model: string;
+  records: string;
+  patch: string[];
+  out: string;
+  backend: BackendName;
+}): Promise<void> {
+  const records = await readRecords(options.records);
+  const patches = await Promise.all(options.patch.map(readPatch));
+  await withWorkbench(options, {}, async (bench) => {
+    await writeJson(options.out, await evaluatePatches(bench, records, patches, showCount));
+    process.stderr.write(`Wrote ${options.out}: ${records.length} records.\n`);
+  });
+}
+
+async function benchmarkRun(options: {
+  model: string;
+  records?: string;
+  edits: number;
+  layers?: number[];
+  seed: number;
+  out: string;
+  backend: BackendName;
+}): Promise<void> {
+  const records = await readRecords(options.records ?? join(options.model, 'benchmark.json'));
+  const drawn = drawRecords(records, options.edits, options.seed);
+  await withWorkbench(options, {}, async (bench) => {
+    const preset = bench.preset.settings;
+    const settings = { ...preset, layers: options.layers ?? preset.layers, seed: options.seed };
+    await writeJson(options.out, await benchmark(bench, drawn, settings, showCount));
+    process.stderr.write(`Wrote ${options.out}: ${drawn.length} edits.\n`);
+  });
+}
+
+/** Says on standard error which records are left out, and why. */
+async function readRecords(file: string): Promise<CounterFactRecord[]> {
+  const { records, faults } = parseRecords(await readJson(file));
+  for (const { index, reason } of faults) process.stderr.write(`Record ${index} is left out: ${reason}\n`);
+  return records;
+}
+
+async function readPatch(file: string): Promise<Patch> {
+  const bytes = await readFile(file).catch(() => {
+    throw new EngineError('input', `“${file}” cannot be read.`);
+  });
+  return readPatchFile(bytes);
+}
+
 async function statistics(options: {
   model: string;
   text: string;
@@ -230,6 +280,10 @@ function showPhase(phase: string, done: number, total: number, detail: string): 
   process.stderr.write(`\r\x1b[K${phase} ${share} % ${detail}${done >= total ? '\n' : ''}`);
 }
 
+function showCount(phase: string, done: number, total: number): void {
+  showPhase(phase, done, total, `${done} of ${total}`);
+}
+
 async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
@@ -302,6 +356,10 @@ function path(value: string): string {
   return resolve(process.env.INIT_CWD ?? '.', value);
 }
 
+function collectPaths(value: string, before: string[]): string[] {
+  return [...before, path(value)];
+}
+
 function program(): Command {
   const root = new Command('memit').description('Edit facts inside a language model with MEMIT.');
   const backend = (): Option =>
@@ -337,6 +395,18 @@ function program(): Command {
     .option('--seed <n>', 'seed of the noise, or numpy1 for RandomState(1)', parseTraceSeed, TRACE_DEFAULTS.seed)
     .requiredOption('--out <file>', 'where the result goes, as JSON', path)
     .action(trace);
+  command('evaluate', 'CounterFact’s metrics on records, with patches or without')
+    .requiredOption('--records <file>', 'JSON list of CounterFact records', path)
+    .option('--patch <file>', 'patch to evaluate, once per patch', collectPaths, [])
+    .requiredOption('--out <file>', 'where the result goes, as JSON', path)
+    .action(evaluate);
+  command('benchmark', 'draw records, edit them in one run, and evaluate before and after')
+    .option('--records <file>', 'JSON list of CounterFact records; benchmark.json of the model when absent', path)
+    .option('--edits <n>', 'how many records', parseCount, 10)
+    .option('--layers <a,b,c>', 'layers to edit; the preset of the model when absent', parseLayers)
+    .option('--seed <n>', 'seed of the draw and of the context templates', parseSeed, 0)
+    .requiredOption('--out <file>', 'where the result goes, as JSON', path)
+    .action(benchmarkRun);
   command('statistics', 'compute the covariances of layers over a text')
     .requiredOption('--text <file>', 'text, one document a line', path)
     .requiredOption('--out <file>', 'where the statistics file goes', path)

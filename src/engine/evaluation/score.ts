@@ -1,5 +1,5 @@
 /** How a model answers prompts: its top tokens, and whether and how probably it says a given answer. */
-import { nextTokenLogits } from '../families/forward.ts';
+import { nextTokenLogits, visitLogits, type LogitRow } from '../families/forward.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import { argmax, logProbability, topTokens, type RankedToken } from '../families/sampling.ts';
@@ -31,25 +31,56 @@ export async function topNextTokens(
   return logits.map((row) => topTokens(row, TOP_COUNT));
 }
 
-/** Scores answers, teacher-forced, in the order given. */
+/**
+ * Scores answers, teacher-forced, in the order given. A row holds a prompt and its answer; it serves every other answer that begins
+ * as it does, so that two one-token answers to a prompt are one row.
+ */
 export async function scoreAnswers(
   model: LanguageModel,
   weights: WeightSet,
   items: readonly PromptAnswer[],
   signal?: AbortSignal,
 ): Promise<AnswerScore[]> {
-  const rows = items.flatMap(({ promptIds, answerIds }) =>
-    answerIds.map((_, t) => [...promptIds, ...answerIds.slice(0, t)]),
-  );
-  const logits = await nextTokenLogits(model, weights, rows, signal);
-  let at = 0;
-  return items.map(({ answerIds }) => {
-    const own = logits.slice(at, at + answerIds.length);
-    at += answerIds.length;
-    return {
-      top: topTokens(own[0], TOP_COUNT),
-      logProbability: answerIds.reduce((sum, id, t) => sum + logProbability(own[t], id), 0),
-      says: answerIds.every((id, t) => argmax(own[t]) === id),
-    };
-  });
+  const { rows, rowOf } = shareRows(items);
+  const readers = rows.map((): number[] => []);
+  rowOf.forEach((row, item) => readers[row].push(item));
+  const scores = items.map(() => ({ top: [] as RankedToken[], logProbability: 0, says: true }));
+  const read = (row: number, token: number, logits: Float32Array): void => {
+    for (const item of readers[row]) {
+      const { promptIds, answerIds } = items[item];
+      const place = token + 1 - promptIds.length;
+      if (place < 0 || place >= answerIds.length) continue;
+      const score = scores[item];
+      if (place === 0) score.top = topTokens(logits, TOP_COUNT);
+      score.logProbability += logProbability(logits, answerIds[place]);
+      score.says &&= argmax(logits) === answerIds[place];
+    }
+  };
+  await visitLogits(model, weights, rows, read, signal);
+  return scores;
+}
+
+/** The rows to run, longest first, and which of them each item reads. */
+function shareRows(items: readonly PromptAnswer[]): { rows: LogitRow[]; rowOf: number[] } {
+  const wanted = items.map(({ promptIds, answerIds }) => [...promptIds, ...answerIds.slice(0, -1)]);
+  const order = items.map((_, item) => item).sort((a, b) => wanted[b].length - wanted[a].length);
+  const rows: { ids: number[]; from: number }[] = [];
+  const rowOf = new Array<number>(items.length);
+  /** Rows by every beginning of theirs that could be another item's whole row. */
+  const beginnings = new Map<string, number>();
+  for (const item of order) {
+    const from = items[item].promptIds.length - 1;
+    const known = beginnings.get(wanted[item].join());
+    if (known !== undefined) {
+      rowOf[item] = known;
+      rows[known].from = Math.min(rows[known].from, from);
+      continue;
+    }
+    rowOf[item] = rows.length;
+    for (let end = from + 1; end <= wanted[item].length; end += 1) {
+      beginnings.set(wanted[item].slice(0, end).join(), rows.length);
+    }
+    rows.push({ ids: wanted[item], from });
+  }
+  return { rows, rowOf };
 }

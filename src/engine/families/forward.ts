@@ -128,6 +128,49 @@ export async function gatherTokens(
   });
 }
 
+/** A row whose logits are wanted after each of its tokens from index `from` on. */
+export interface LogitRow {
+  readonly ids: readonly number[];
+  readonly from: number;
+}
+
+/**
+ * Hands out the logits [V] after each wanted token, in batches of rows of similar length.
+ * @param visit gets the row's index, the token's, and logits that are overwritten later
+ */
+export async function visitLogits(
+  model: LanguageModel,
+  weights: WeightSet,
+  rows: readonly LogitRow[],
+  visit: (row: number, token: number, logits: Float32Array) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const width = model.config.vocabularySize;
+  for (const indices of batchesByLength(rows.map(({ ids }) => ids))) {
+    throwIfCancelled(signal);
+    await scoped(async (scope) => {
+      const batch = batchOf(indices.map((index) => rows[index].ids));
+      const places = indices.flatMap((index, row) => {
+        const { ids, from } = rows[index];
+        return ids.slice(from).map((_, i) => ({ index, row, token: from + i }));
+      });
+      const hidden = scope.track(await forwardRows(model, weights, batch, { signal }));
+      const states = scope.track(
+        await gatherTokens(
+          model,
+          hidden,
+          places.map(({ token }) => token),
+          places.map(({ row }) => row),
+        ),
+      );
+      const logits = await readFloats(model.runtime.device, scope.track(await model.logits(weights, states)));
+      places.forEach(({ index, token }, i) => {
+        visit(index, token, logits.subarray(i * width, (i + 1) * width));
+      });
+    });
+  }
+}
+
 /** Next-token logits [V] after the last token of every row, in the order given. */
 export async function nextTokenLogits(
   model: LanguageModel,
@@ -136,25 +179,11 @@ export async function nextTokenLogits(
   signal?: AbortSignal,
 ): Promise<Float32Array[]> {
   const results = new Array<Float32Array>(rows.length);
-  const width = model.config.vocabularySize;
-  for (const indices of batchesByLength(rows)) {
-    throwIfCancelled(signal);
-    await scoped(async (scope) => {
-      const batch = batchOf(indices.map((index) => rows[index]));
-      const hidden = scope.track(await forwardRows(model, weights, batch, { signal }));
-      const last = scope.track(
-        await gatherTokens(
-          model,
-          hidden,
-          batch.rows.map((row) => row.length - 1),
-        ),
-      );
-      const logits = await readFloats(model.runtime.device, scope.track(await model.logits(weights, last)));
-      indices.forEach((index, i) => {
-        results[index] = logits.slice(i * width, (i + 1) * width);
-      });
-    });
-  }
+  const last = rows.map((ids) => ({ ids, from: ids.length - 1 }));
+  const keep = (row: number, _: number, logits: Float32Array): void => {
+    results[row] = logits.slice();
+  };
+  await visitLogits(model, weights, last, keep, signal);
   return results;
 }
 

@@ -276,6 +276,63 @@ describe('trace', { timeout: 120_000 }, () => {
   });
 });
 
+interface EvaluationFile {
+  num_edits?: number;
+  summary: Record<'pre' | 'post', { rewrite_success: [number, number]; neighborhood_success: [number, number] }>;
+  cases: {
+    case_id: number;
+    requested_rewrite: { subject: string };
+    pre: { rewrite_prompts_probs: { target_new: number; target_true: number }[]; rewrite_prompts_correct: boolean[] };
+    post?: { rewrite_prompts_probs: { target_new: number; target_true: number }[] };
+  }[];
+}
+
+describe('evaluate and benchmark', { timeout: 120_000 }, () => {
+  it('asks before and after the patches, per case in the reference’s form', async () => {
+    const patched = JSON.parse(await readFile('tests/reference/data/demo-export-requests.json', 'utf8')) as Record<
+      string,
+      unknown
+    >[];
+    const records = await writeJson('records.json', [
+      ...patched.map((rewrite, i) => ({
+        case_id: i,
+        requested_rewrite: rewrite,
+        paraphrase_prompts: [],
+        neighborhood_prompts: ['The mother tongue of Michel Denisot is'],
+      })),
+      { case_id: 9 },
+    ]);
+    const out = join(folder, 'evaluation.json');
+    const patch = resolve('tests/reference/goldens/demo-export-patch.safetensors');
+    const run = await memit('evaluate', '--model', DEMO_MODEL, '--records', records, '--patch', patch, '--out', out);
+    expect(run.stderr).toMatch(/Record 3 is left out: requested_rewrite/);
+    expect(run.code).toBe(0);
+    const written = await readJson<EvaluationFile>(out);
+    expect(written.cases.map(({ case_id: id }) => id)).toEqual([0, 1, 2]);
+    expect(written.summary.pre.rewrite_success[0]).toBe(0);
+    expect(written.summary.post.rewrite_success[0]).toBe(100);
+    for (const { pre, post } of written.cases) {
+      expect(pre.rewrite_prompts_correct).toEqual([false]);
+      expect(pre.rewrite_prompts_probs[0].target_new).toBeGreaterThan(pre.rewrite_prompts_probs[0].target_true);
+      expect(post!.rewrite_prompts_probs[0].target_new).toBeLessThan(post!.rewrite_prompts_probs[0].target_true);
+    }
+  });
+
+  it('draws the same records for the same seed, edits them and asks again', async () => {
+    const outs = ['one.json', 'two.json'].map((name) => join(folder, name));
+    for (const out of outs) {
+      const run = await memit('benchmark', '--model', DEMO_MODEL, '--edits', '2', '--seed', '3', '--out', out);
+      expect(run).toMatchObject({ code: 0, stderr: expect.stringMatching(/Wrote .*: 2 edits\./) as string });
+    }
+    const [one, two] = await Promise.all(outs.map((out) => readJson<EvaluationFile>(out)));
+    expect(one.num_edits).toBe(2);
+    const subjects = (file: EvaluationFile): string[] => file.cases.map((each) => each.requested_rewrite.subject);
+    expect(subjects(two)).toEqual(subjects(one));
+    expect(one.summary.post.rewrite_success[0]).toBe(100);
+    expect(one.summary.pre.rewrite_success[0]).toBe(0);
+  });
+});
+
 describe('what is wrong with the input', { timeout: 120_000 }, () => {
   const cases: [string, () => Promise<string[]> | string[], RegExp][] = [
     ['an option that is missing', () => ['predict', '--model', model], /--prompts/],
@@ -324,6 +381,29 @@ describe('what is wrong with the input', { timeout: 120_000 }, () => {
       'an average over facts of a model that came without',
       () => ['trace', '--model', model, '--out', join(folder, 'never'), '--average', '--facts', '3'],
       /came without a list of facts/,
+    ],
+    [
+      'more records than there are',
+      () => ['benchmark', '--model', DEMO_MODEL, '--edits', '100000', '--out', join(folder, 'never')],
+      /100000 records were asked for/,
+    ],
+    [
+      'a patch that is not there',
+      () => {
+        const records = join(DEMO_MODEL, 'benchmark.json');
+        return [
+          'evaluate',
+          '--model',
+          DEMO_MODEL,
+          '--records',
+          records,
+          '--patch',
+          'no',
+          '--out',
+          join(folder, 'never'),
+        ];
+      },
+      /“.*no” cannot be read/,
     ],
     [
       'a layer that the model lacks',

@@ -1,0 +1,184 @@
+/** CounterFact's metrics: every prompt's losses and every metric against the PyTorch oracle, and by hand. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  evaluateRecords,
+  PROMPT_GROUPS,
+  type PromptGroup,
+  type RecordLosses,
+} from '../../../src/engine/evaluation/counterfact.ts';
+import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
+import { parseRecords, type CounterFactRecord } from '../../../src/engine/evaluation/records.ts';
+import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
+import { CancelledError, EngineError, RequestError } from '../../../src/engine/errors.ts';
+import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
+import { argmax, logProbability } from '../../../src/engine/families/sampling.ts';
+import { EditedWeights } from '../../../src/engine/families/weight-set.ts';
+import type { Workbench } from '../../../src/engine/workbench.ts';
+import { DEMO_MODEL, expectBelow, golden, openModel } from '../support.ts';
+
+interface EvaluationGolden {
+  layers: number[];
+  scale: number;
+  metrics: {
+    groups: Record<PromptGroup, Record<'success' | 'magnitude' | 'accuracy', { mean: number; interval: number }>>;
+    score: number;
+  };
+  records: Record<PromptGroup, { targetNew: number[]; targetTrue: number[]; correct: boolean[] }>[];
+}
+
+const oracle = golden<EvaluationGolden>('demo-evaluation');
+const benchmark: unknown = JSON.parse(readFileSync(`${DEMO_MODEL}/benchmark.json`, 'utf8'));
+const { records } = parseRecords((benchmark as unknown[]).slice(0, oracle.records.length));
+
+let bench: Workbench;
+
+beforeAll(async () => {
+  bench = await openModel(DEMO_MODEL);
+}, 60_000);
+
+afterAll(() => bench.dispose());
+
+describe('against PyTorch', () => {
+  let losses: RecordLosses[];
+
+  beforeAll(async () => {
+    const { model, tokenizer } = bench;
+    const weights = new EditedWeights(model.weights);
+    for (const layer of oracle.layers) {
+      const { tensor } = model.family.editable(layer);
+      const weight = weights.get(tensor);
+      weights.replace(tensor, await model.linalg.addScaled(weight, oracle.scale, weight, 0));
+    }
+    losses = await evaluateRecords(model, tokenizer, weights, records);
+    weights.dispose();
+  }, 120_000);
+
+  it('gives both objects’ losses after every prompt', () => {
+    expect(losses.length).toBe(oracle.records.length);
+    let worst = 0;
+    losses.forEach((record, i) => {
+      for (const group of PROMPT_GROUPS) {
+        const expected = oracle.records[i][group];
+        expect(record[group].map(({ correct }) => correct)).toEqual(expected.correct);
+        record[group].forEach(({ targetNew, targetTrue }, p) => {
+          worst = Math.max(
+            worst,
+            Math.abs(targetNew - expected.targetNew[p]),
+            Math.abs(targetTrue - expected.targetTrue[p]),
+          );
+        });
+      }
+    });
+    expectBelow('demo: losses of 50 CounterFact records', worst, 1e-4);
+  });
+
+  it('gives every metric with its interval', () => {
+    const metrics = metricsOf(losses);
+    for (const group of PROMPT_GROUPS) {
+      for (const name of ['success', 'magnitude', 'accuracy'] as const) {
+        const [actual, expected] = [metrics.groups[group]![name], oracle.metrics.groups[group][name]];
+        expectBelow(`demo: ${name} of ${group}`, Math.abs(actual.mean - expected.mean), 1e-6);
+        expectBelow(`demo: interval of ${name} of ${group}`, Math.abs(actual.interval - expected.interval), 1e-6);
+        expect(actual.records).toBe(records.length);
+      }
+    }
+    expectBelow('demo: score', Math.abs(metrics.score! - oracle.metrics.score), 1e-6);
+  });
+});
+
+describe('metrics', () => {
+  const prompt = (targetNew: number, targetTrue: number, correct: boolean) => ({ targetNew, targetTrue, correct });
+
+  it('are means over records of means over prompts', () => {
+    const metrics = metricsOf([
+      {
+        rewrite: [prompt(0.1, 2, true)],
+        paraphrase: [prompt(0.1, 2, true), prompt(3, 1, false)],
+        neighborhood: [prompt(3, 1, true)],
+      },
+      { rewrite: [prompt(2, 1, false)], paraphrase: [prompt(1, 2, false)], neighborhood: [] },
+    ]);
+    const { rewrite, paraphrase, neighborhood } = metrics.groups;
+    expect(rewrite!.success.mean).toBe(0.5);
+    // (1, 0): deviation √½, n = 2.
+    expect(rewrite!.success.interval).toBeCloseTo((1.96 * Math.SQRT1_2) / Math.SQRT2, 12);
+    expect(paraphrase!.success.mean).toBe(0.75);
+    expect(paraphrase!.accuracy.mean).toBe(0.25);
+    expect(neighborhood!.success).toEqual({ mean: 1, interval: 0, records: 1 });
+    expect(neighborhood!.magnitude.mean).toBeCloseTo(Math.exp(-1) - Math.exp(-3), 12);
+    expect(metrics.score).toBeCloseTo(3 / (2 + 4 / 3 + 1), 12);
+  });
+
+  it('are none for prompts there are none of', () => {
+    const metrics = metricsOf([{ rewrite: [prompt(1, 2, true)], paraphrase: [], neighborhood: [] }]);
+    expect(metrics.groups.paraphrase).toBeNull();
+    expect(metrics.score).toBeNull();
+  });
+
+  it('have no score to be had from nothing', () => {
+    const lost = {
+      rewrite: [prompt(2, 1, false)],
+      paraphrase: [prompt(1, 2, true)],
+      neighborhood: [prompt(2, 1, true)],
+    };
+    expect(metricsOf([lost]).score).toBe(0);
+  });
+});
+
+describe('answers that share rows', () => {
+  it('have the scores of rows of their own, whichever begin alike', async () => {
+    const { model, tokenizer } = bench;
+    const encode = (text: string): number[] => tokenizer.encode(text, { special: false });
+    const prompts = ['The capital of France is', 'The capital of'].map(encode);
+    const answers = [' Paris', ' Paris in', ' France is', ' Rome'].map(encode);
+    const items = prompts.flatMap((promptIds) => answers.map((answerIds) => ({ promptIds, answerIds })));
+    const scores = await scoreAnswers(model, model.weights, items);
+    for (const [i, { promptIds, answerIds }] of items.entries()) {
+      const rows = answerIds.map((_, t) => [...promptIds, ...answerIds.slice(0, t)]);
+      const logits = await nextTokenLogits(model, model.weights, rows);
+      const expected = answerIds.reduce((sum, id, t) => sum + logProbability(logits[t], id), 0);
+      expect(Math.abs(scores[i].logProbability - expected)).toBeLessThan(1e-4);
+      expect(scores[i].says).toBe(answerIds.every((id, t) => argmax(logits[t]) === id));
+      expect(scores[i].top[0].id).toBe(argmax(logits[0]));
+    }
+  });
+});
+
+describe('records', { timeout: 60_000 }, () => {
+  it('at fault are told and left out', () => {
+    const bad = { ...records[0], requested_rewrite: undefined };
+    const parsed = parseRecords([records[0], bad, { ...records[1], paraphrase_prompts: 'one' }]);
+    expect(parsed.records).toEqual([records[0]]);
+    expect(parsed.faults.map(({ index }) => index)).toEqual([1, 2]);
+    expect(parsed.faults[0].reason).toMatch(/^requested_rewrite: /);
+    expect(parsed.faults[1].reason).toMatch(/^paraphrase_prompts: /);
+    expect(() => parseRecords([bad])).toThrow(EngineError);
+    expect(() => parseRecords({})).toThrow(/JSON list/);
+  });
+
+  it('with a prompt too long are refused with its length', async () => {
+    const long: CounterFactRecord = { ...records[0], paraphrase_prompts: ['and so '.repeat(80)] };
+    const run = evaluateRecords(bench.model, bench.tokenizer, bench.model.weights, [long]);
+    await expect(run).rejects.toThrow(RequestError);
+    await expect(run).rejects.toThrow(/the model reads 128/);
+  });
+
+  it('stop where they are cancelled', async () => {
+    const controller = new AbortController();
+    const seen: number[] = [];
+    const run = evaluateRecords(
+      bench.model,
+      bench.tokenizer,
+      bench.model.weights,
+      records,
+      { signal: controller.signal },
+      (done) => {
+        seen.push(done);
+        if (done > 0) controller.abort();
+      },
+    );
+    await expect(run).rejects.toThrow(CancelledError);
+    expect(seen).toEqual([0, 16]);
+  });
+});
