@@ -1,6 +1,6 @@
-// What goes over a tensor once: alpha·A + beta·B, the transpose, and sums of squares. All of it waits for memory, so each is the
-// plainest kernel there is: one thread an element, or, for the sums, a fixed number of workgroups that stride over the
-// tensor and leave one partial sum each, which the caller adds up in double precision.
+// What goes over a tensor once: alpha·A + beta·B, the transpose, sums of slices and sums of squares. All of it waits for memory, so each
+// is the plainest kernel there is: one thread an element, or, for the squares, a fixed number of workgroups that stride over
+// the tensor and leave one partial sum each, which the caller adds up in double precision.
 
 struct Params {
   workgroups: u32,
@@ -30,6 +30,22 @@ fn add_scaled(
 }
 
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
+
+// beta · result + alpha · (the sum of the rows of A [size / columns, columns]); where beta is 0, the result may hold anything.
+@compute @workgroup_size(THREADS)
+fn sum_slices(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let at = (group.x + group.y * groups.x) * THREADS + thread;
+  if (at >= params.columns) { return; }
+  var sum = 0.0;
+  for (var i = at; i < params.size; i += params.columns) { sum += a[i]; }
+  sum *= params.alpha;
+  if (params.beta != 0.0) { sum += params.beta * result[at]; }
+  result[at] = sum;
+}
 
 // [size / columns, columns] → [columns, size / columns]
 @compute @workgroup_size(THREADS)

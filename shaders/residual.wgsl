@@ -18,6 +18,9 @@ struct Params {
   size: u32,
   count: u32,
   covariance_weight: f32,
+  // The rows of C that are bound, and of the residual that are computed.
+  first: u32,
+  rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -67,9 +70,12 @@ fn normalized(pair: vec2f) -> vec2f {
 var<workgroup> left_tile: array<array<vec2f, TILE>, TILE>;
 var<workgroup> right_tile: array<array<vec3f, TILE>, TILE>;
 
-fn stage(row: u32, column: u32, left: f32, right: vec2f) {
-  left_tile[row][column] = split(left);
-  right_tile[row][column] = vec3f(split(right.x), right.y);
+fn stage_left(depth: u32, row: u32, value: f32) {
+  left_tile[depth][row] = split(value);
+}
+
+fn stage_right(depth: u32, column: u32, value: vec2f) {
+  right_tile[depth][column] = vec3f(split(value.x), value.y);
 }
 
 // Normalised after each tile: the low part then never grows so far that its own rounding counts.
@@ -106,7 +112,8 @@ fn inner_products(
   var sum = vec2f();
   for (var start = 0u; start < params.size; start += TILE) {
     let depth = start + local.y;
-    stage(local.y, local.x, key_at(depth, row_start + local.x), solution_at(depth, column_start + local.x));
+    stage_left(local.y, local.x, key_at(depth, row_start + local.x));
+    stage_right(local.y, local.x, solution_at(depth, column_start + local.x));
     workgroupBarrier();
     sum = add_tile(sum, local.y, local.x);
     workgroupBarrier();
@@ -118,8 +125,9 @@ fn inner_products(
   }
 }
 
+// `row` counts from the first one that is bound.
 fn covariance_at(row: u32, column: u32) -> f32 {
-  if (row >= params.size || column >= params.size) { return 0.0; }
+  if (row >= params.rows || column >= params.size) { return 0.0; }
   return covariance[row * params.size + column];
 }
 
@@ -142,23 +150,24 @@ fn residual(
 
   var smoothed = vec2f();
   for (var start = 0u; start < params.size; start += TILE) {
-    // C is symmetric: its columns are read along its rows.
-    let depth = start + local.y;
-    stage(local.y, local.x, covariance_at(depth, row_start + local.x), solution_at(depth, column));
+    // Neighbouring threads read along C's rows.
+    stage_left(local.x, local.y, covariance_at(row_start + local.y, start + local.x));
+    stage_right(local.y, local.x, solution_at(start + local.y, column));
     workgroupBarrier();
     smoothed = add_tile(smoothed, local.y, local.x);
     workgroupBarrier();
   }
   var sum = add_product(vec2f(), split(params.covariance_weight), split(smoothed.x), smoothed.y);
   for (var start = 0u; start < params.count; start += TILE) {
-    stage(local.y, local.x, key_at(row_start + local.x, start + local.y), product_at(start + local.y, column));
+    stage_left(local.y, local.x, key_at(params.first + row_start + local.x, start + local.y));
+    stage_right(local.y, local.x, product_at(start + local.y, column));
     workgroupBarrier();
     sum = add_tile(sum, local.y, local.x);
     workgroupBarrier();
   }
   let row = row_start + local.y;
-  if (row < params.size && column < params.count) {
-    let at = row * params.count + column;
+  if (row < params.rows && column < params.count) {
+    let at = (params.first + row) * params.count + column;
     let difference = two_sum(keys[at], -sum.x);
     residuals[at] = difference.x + (difference.y - sum.y);
   }

@@ -21,15 +21,16 @@ const instances: GPU[] = [];
 
 /**
  * A device with all that its adapter offers; the caller destroys it, or the process does not end.
+ * @param settings Dawn's own, such as `enable-dawn-features=…`
  * @throws DeviceError when there is neither a GPU nor a software driver
  */
-export async function createDawnDevice(): Promise<GPUDevice> {
+export async function createDawnDevice(settings: readonly string[] = []): Promise<GPUDevice> {
   if (instances.length === 0) {
     Object.assign(globalThis, globals);
     acceptSharedMemory();
   }
   await ensureVulkanLoader();
-  const adapter = (await requestAdapter()) ?? (await requestSoftwareAdapter());
+  const adapter = (await requestAdapter(settings)) ?? (await requestSoftwareAdapter(settings));
   if (!adapter) {
     throw new DeviceError('There is neither a graphics adapter nor a software Vulkan driver on this machine.', {
       next: `Install Chromium, which brings one, or point ${ICD_VARIABLE} at a driver's manifest.`,
@@ -57,8 +58,8 @@ function acceptSharedMemory(): void {
   };
 }
 
-function requestAdapter(): Promise<GPUAdapter | null> {
-  const instance = create([]);
+function requestAdapter(settings: readonly string[]): Promise<GPUAdapter | null> {
+  const instance = create([...settings]);
   instances.push(instance);
   // Where onnxruntime-web looks for WebGPU. Node 20 has no navigator, later ones have one without a GPU.
   const host = globalThis as { navigator?: Navigator };
@@ -67,12 +68,12 @@ function requestAdapter(): Promise<GPUAdapter | null> {
   return instance.requestAdapter({ powerPreference: 'high-performance' });
 }
 
-async function requestSoftwareAdapter(): Promise<GPUAdapter | null> {
+async function requestSoftwareAdapter(settings: readonly string[]): Promise<GPUAdapter | null> {
   const manifest = await findSoftwareIcd();
   if (manifest === null) return null;
   // The Vulkan loader reads this each time an instance is made; Dawn makes a new one.
   process.env[ICD_VARIABLE] = manifest;
-  return requestAdapter();
+  return requestAdapter(settings);
 }
 
 /**

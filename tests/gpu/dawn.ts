@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { readShader } from '../../src/cli/backend.ts';
 import { createDawnDevice } from '../../src/cli/dawn.ts';
-import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
+import { WebGpuLinearAlgebra, type WebGpuOptions } from '../../src/engine/linalg/webgpu.ts';
 import { GpuDevice } from '../../src/engine/runtime/device.ts';
 import { TensorScope } from '../../src/engine/runtime/scope.ts';
 import type { Tensor, TensorType } from '../../src/engine/runtime/tensor.ts';
@@ -29,14 +29,20 @@ export interface GpuBench {
   close(): void;
 }
 
-export async function openGpu(): Promise<GpuBench> {
-  const gpu = await createDawnDevice();
+/**
+ * WebGPU clears workgroup memory before a kernel sees it. Without that, what a kernel reads before it wrote it shows; software drivers
+ * also compile several times faster.
+ */
+const DIRTY_WORKGROUP_MEMORY = 'enable-dawn-features=disable_workgroup_init';
+
+export async function openGpu(options?: WebGpuOptions): Promise<GpuBench> {
+  const gpu = await createDawnDevice([DIRTY_WORKGROUP_MEMORY]);
   const uncaught: string[] = [];
   gpu.addEventListener('uncapturederror', ({ error }) => uncaught.push(error.message));
   const device = new PoisonedDevice(gpu);
   return {
     device,
-    linalg: await WebGpuLinearAlgebra.create(device, readShader),
+    linalg: await WebGpuLinearAlgebra.create(device, readShader, options),
     close: () => {
       gpu.destroy();
       if (uncaught.length > 0) throw new Error(uncaught.join('\n'));

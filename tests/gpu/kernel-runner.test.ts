@@ -6,6 +6,7 @@ import { dispatch, KernelRunner } from '../../src/engine/linalg/webgpu/kernel-ru
 import * as kernels from '../../src/engine/linalg/webgpu/kernels.ts';
 import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
+import type { Tensor } from '../../src/engine/runtime/tensor.ts';
 import { gpuSuite } from './dawn.ts';
 
 const suite = gpuSuite();
@@ -76,7 +77,7 @@ describe('KernelRunner', () => {
     );
     const step = addition(kernels.addScaled, 2, 8);
     await runner.run([step], 'complete');
-    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(suite.device, tensor)));
+    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(suite.device, tensor as Tensor)));
     expect(sum).toEqual(a.map((value, i) => value + b[i]));
   });
 
@@ -85,7 +86,7 @@ describe('KernelRunner', () => {
     const size = (suite.device.gpu.limits.maxComputeWorkgroupsPerDimension + 2) * kernels.THREADS - 5;
     const step = addition(kernels.addScaled, 2, size);
     await runner.run([step], 'large');
-    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(suite.device, tensor)));
+    const [a, b, sum] = await Promise.all(step.tensors.map((tensor) => readFloats(suite.device, tensor as Tensor)));
     const wrong = sum.findIndex((value, i) => value !== Math.fround(a[i] + b[i]));
     expect(wrong).toBe(-1);
   });

@@ -3,6 +3,12 @@ import { describe } from 'vitest';
 import { testLinearAlgebra } from '../unit/linalg/suite.ts';
 import { openGpu } from './dawn.ts';
 
+const TOLERANCE = { direct: 1e-5, solve: 1e-5, update: 1e-4 };
+
 describe('WebGpuLinearAlgebra', () => {
-  testLinearAlgebra(openGpu, { direct: 1e-5, solve: 1e-5, update: 1e-4 });
+  testLinearAlgebra(openGpu, TOLERANCE);
+});
+
+describe('WebGpuLinearAlgebra on matrices larger than one binding', () => {
+  testLinearAlgebra(() => openGpu({ bindingBytes: 64 * 130 * 4 }), TOLERANCE);
 });

@@ -31,9 +31,14 @@ import {
   squareSize,
   triangularShape,
 } from './shapes.ts';
-import { type Dispatch, dispatch, KernelRunner, type ShaderSource } from './webgpu/kernel-runner.ts';
+import { choleskySteps } from './webgpu/cholesky.ts';
+import { ALIGNMENT, type Dispatch, dispatch, KernelRunner, type ShaderSource } from './webgpu/kernel-runner.ts';
 import * as kernels from './webgpu/kernels.ts';
+import { matrixOf } from './webgpu/matrix.ts';
+import { piecesOf, piecewiseProductSteps, type Product, type ProductDevice, productSteps } from './webgpu/products.ts';
 import { DoubleRefinement, TwoFloatRefinement, type System } from './webgpu/refinement.ts';
+import { DEFAULT_TILES, SMALLEST_TILES, supportedTiles, type TileTable } from './webgpu/tiles.ts';
+import { inversionSteps, triangularSteps } from './webgpu/triangular.ts';
 import { keepsTwoFloatArithmetic } from './webgpu/two-float-check.ts';
 
 /** Refinement ends with a correction this small beside the solution: half the spacing of float32, which it is rounded to. */
@@ -50,32 +55,47 @@ const NO_BAD_PIVOT = -1;
 const CPU_RESIDUALS =
   'This GPU does not keep the order of float32 operations, so the residuals of the solves are computed on the CPU.';
 
-/** L of C = LLᵀ, [F, F]. */
-class GpuCovarianceFactor implements CovarianceFactor {
-  readonly l: Tensor;
+/** Subgroups of more invocations than this do not divide what the kernels add up by them. */
+const LARGEST_SUBGROUP = 32;
 
-  constructor(l: Tensor) {
+/** L [n, n] of a matrix LLᵀ, and the inverses of its diagonal blocks, with which it is solved. */
+class GpuFactor implements CovarianceFactor {
+  readonly l: Tensor;
+  readonly inverses: Tensor;
+
+  constructor(l: Tensor, inverses: Tensor) {
     this.l = l;
+    this.inverses = inverses;
   }
 
   dispose(): void {
     this.l.dispose();
+    this.inverses.dispose();
   }
 }
 
 /** The solution for right-hand sides in columns, [F, n], as a new tensor. */
 type Solve = (columns: Tensor) => Promise<Tensor>;
 
+export interface WebGpuOptions {
+  /** The tiles of matrix products, as a tuning found them; defaults when absent. */
+  readonly tiles?: TileTable;
+  /** Bytes that one binding may hold, if fewer than the device allows. */
+  readonly bindingBytes?: number;
+}
+
 export class WebGpuLinearAlgebra implements LinearAlgebra {
   readonly device: GpuDevice;
   /** What is computed otherwise than usual on this GPU and why, in one sentence; null where nothing is. */
   readonly note: string | null;
   readonly #runner: KernelRunner;
+  readonly #products: ProductDevice;
   readonly #twoFloat: boolean;
 
-  private constructor(device: GpuDevice, runner: KernelRunner, twoFloat: boolean) {
+  private constructor(device: GpuDevice, runner: KernelRunner, products: ProductDevice, twoFloat: boolean) {
     this.device = device;
     this.#runner = runner;
+    this.#products = products;
     this.#twoFloat = twoFloat;
     this.note = twoFloat ? null : CPU_RESIDUALS;
   }
@@ -84,71 +104,72 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
    * @param shaderSource the text of a file of shaders/, by its name
    * @throws DeviceError when the GPU cannot run the plainest kernels
    */
-  static async create(device: GpuDevice, shaderSource: ShaderSource): Promise<WebGpuLinearAlgebra> {
+  static async create(
+    device: GpuDevice,
+    shaderSource: ShaderSource,
+    options: WebGpuOptions = {},
+  ): Promise<WebGpuLinearAlgebra> {
     const runner = new KernelRunner(device, shaderSource);
     await runner.prepare(kernels.addScaled);
-    return new WebGpuLinearAlgebra(device, runner, await keepsTwoFloatArithmetic(device, runner));
+    const twoFloat = await keepsTwoFloatArithmetic(device, runner);
+    return new WebGpuLinearAlgebra(device, runner, productDevice(device, options), twoFloat);
   }
 
   async matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Promise<Tensor> {
-    const { m, n, k } = matmulShape(a, b, options);
-    const { transposeA = false, transposeB = false, alpha = 1, accumulateInto } = options;
-    const describe = (result: Tensor): Dispatch[] => [
-      dispatch({
-        kernel: kernels.matmul,
-        constants: {
-          TRANSPOSE_A: Number(transposeA),
-          TRANSPOSE_B: Number(transposeB),
-          ACCUMULATE: Number(accumulateInto !== undefined),
-        },
-        values: { m, n, k, alpha },
-        tensors: [a, b, result],
-        workgroups: tiles(m) * tiles(n),
-      }),
-    ];
-    if (!accumulateInto) return this.#into(this.device.allocate([m, n], 'float32', 'matmul'), 'matmul', describe);
-    await this.#runner.run(describe(accumulateInto), 'matmul');
-    return accumulateInto;
+    const { m, n } = matmulShape(a, b, options);
+    const { accumulateInto, ...rest } = options;
+    const product = (c: Tensor): Product => ({
+      ...rest,
+      a: matrixOf(a),
+      b: matrixOf(b),
+      c: matrixOf(c),
+      accumulate: accumulateInto !== undefined,
+    });
+    const result = accumulateInto ?? this.device.allocate([m, n], 'float32', 'matmul');
+    try {
+      await this.#multiply(product(result));
+      return result;
+    } catch (error) {
+      if (!accumulateInto) result.dispose();
+      throw error;
+    }
   }
 
   async addGram(c: Tensor, x: Tensor): Promise<void> {
-    const { count, size } = gramShape(c, x);
+    gramShape(c, x);
+    const rows = matrixOf(x);
     await this.#runner.run(
-      [
-        dispatch({
-          kernel: kernels.gram,
-          values: { count, size },
-          tensors: [c, x],
-          workgroups: triangle(tiles(size)),
-        }),
-      ],
+      productSteps(this.#products, {
+        a: rows,
+        b: rows,
+        c: matrixOf(c),
+        transposeA: true,
+        accumulate: true,
+        symmetric: 'both',
+      }),
       'addGram',
     );
   }
 
   async cholesky(a: Tensor): Promise<Tensor> {
-    const size = squareSize('cholesky', a);
-    const l = this.device.clone(a);
-    try {
-      await this.#factor(l, size);
-      await this.#runner.run(
-        [dispatch({ kernel: kernels.clearUpper, values: { size, start: 0 }, tensors: [l], workgroups: size })],
-        'cholesky',
-      );
-      return l;
-    } catch (error) {
-      l.dispose();
-      throw error;
-    }
+    squareSize('cholesky', a);
+    const { l, inverses } = await this.#factored(this.device.clone(a));
+    inverses.dispose();
+    return l;
   }
 
   async solveTriangular(l: Tensor, b: Tensor, transpose = false): Promise<Tensor> {
-    triangularShape(l, b);
-    return this.#into(this.device.clone(b), 'solveTriangular', (x) => triangularSolve(l, x, transpose));
+    const { size } = triangularShape(l, b);
+    return scoped(async (scope) => {
+      const inverses = scope.track(this.#allocateInverses(size));
+      await this.#runner.run(inversionSteps(this.#products, matrixOf(l), inverses), 'solveTriangular');
+      return this.#solvedTriangular({ l, inverses }, scope.track(this.device.clone(b)), transpose);
+    });
   }
 
   async factorCovariance(covariance: Tensor): Promise<CovarianceFactor> {
-    return new GpuCovarianceFactor(await this.cholesky(covariance));
+    squareSize('factorCovariance', covariance);
+    return this.#factored(this.device.clone(covariance));
   }
 
   async solveRegularized(
@@ -163,7 +184,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
       const columns = scope.track(await this.#transpose(keys));
       const system = { covariance, covarianceWeight, keys, columns };
       if (known) {
-        const solved = await this.#solveWithFactor((known as GpuCovarianceFactor).l, system);
+        const solved = await this.#solveWithFactor(known as GpuFactor, system);
         if (solved) return solved;
       }
       const solve = await this.#directSolve(covariance, covarianceWeight, keys, scope);
@@ -172,10 +193,10 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   }
 
   /** By Woodbury's identity; null where float32 is too coarse for that, which the whole system's own factor may still bear. */
-  async #solveWithFactor(l: Tensor, system: System): Promise<RegularizedSolve | null> {
+  async #solveWithFactor(known: GpuFactor, system: System): Promise<RegularizedSolve | null> {
     return scoped(async (scope) => {
       try {
-        const { solved, correction } = await this.#refined(system, await this.#factoredSolve(l, system, scope));
+        const { solved, correction } = await this.#refined(system, await this.#factoredSolve(known, system, scope));
         if (correction <= ACCEPTED_CORRECTION) return solved;
         solved.solution.dispose();
       } catch (error) {
@@ -189,7 +210,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   async #refined(system: System, solve: Solve): Promise<{ solved: RegularizedSolve; correction: number }> {
     return scoped(async (scope) => {
       const refinement = this.#twoFloat
-        ? new TwoFloatRefinement(this.device, this.#runner, scope, system)
+        ? new TwoFloatRefinement(this.device, this.#runner, scope, system, this.#products.bindingBytes)
         : await DoubleRefinement.open(this.device, scope, system);
       const scale = (await this.norm(system.keys)) || 1;
       /** Solves for `from` and adds what comes out to the solution; the norm of the correction. */
@@ -318,73 +339,122 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
 
   async addScaled(a: Tensor, alpha: number, b: Tensor, beta: number): Promise<Tensor> {
     sameShape('addScaled', a, b);
-    return this.#into(this.device.allocate(a.dims, 'float32', 'sum'), 'addScaled', (result) => [
-      dispatch({
-        kernel: kernels.addScaled,
-        values: { size: a.size, columns: a.size, alpha, beta },
-        tensors: [a, b, result],
-        workgroups: groupsOf256(a.size),
-      }),
-    ]);
+    return this.#into(this.device.allocate(a.dims, 'float32', 'sum'), 'addScaled', (result) =>
+      this.#ranges(a.size).map(({ offset, length }) =>
+        dispatch({
+          kernel: kernels.addScaled,
+          values: { size: length, columns: length, alpha, beta },
+          tensors: [a, b, result].map((tensor) => ({ tensor, offset, length })),
+          workgroups: groupsOf256(length),
+        }),
+      ),
+    );
   }
 
   async norm(x: Tensor): Promise<number> {
     if (x.size === 0) return 0;
     return scoped(async (scope) => {
-      const workgroups = Math.min(groupsOf256(x.size), MAX_PARTIAL_SUMS);
-      const sums = scope.track(this.device.allocate([workgroups], 'float32', 'partial sums'));
-      await this.#runner.run(
-        [
-          dispatch({
-            kernel: kernels.sumOfSquares,
-            values: { size: x.size, columns: x.size, alpha: 1, beta: 0 },
-            tensors: [x, sums],
-            workgroups,
-          }),
-        ],
-        'norm',
+      const ranges = this.#ranges(x.size).map((range) => ({
+        ...range,
+        workgroups: Math.min(groupsOf256(range.length), MAX_PARTIAL_SUMS),
+      }));
+      const slots = Math.ceil(ranges[0].workgroups / ALIGNMENT) * ALIGNMENT;
+      const sums = scope.track(this.device.zeros([ranges.length, slots], 'float32', 'partial sums'));
+      const steps = ranges.map(({ offset, length, workgroups }, i) =>
+        dispatch({
+          kernel: kernels.sumOfSquares,
+          values: { size: length, columns: length, alpha: 1, beta: 0 },
+          tensors: [
+            { tensor: x, offset, length },
+            { tensor: sums, offset: i * slots, length: workgroups },
+          ],
+          workgroups,
+        }),
       );
+      await this.#runner.run(steps, 'norm');
       const squares = await readFloats(this.device, sums);
       return Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
     });
   }
 
-  /** Cholesky in place in the lower half; what lies above the diagonal is left as it is. */
-  async #factor(a: Tensor, size: number): Promise<void> {
+  /** The elements of a tensor in as few ranges as bindings allow. */
+  #ranges(size: number): { offset: number; length: number }[] {
+    const most = Math.floor(this.#products.bindingBytes / 4 / ALIGNMENT) * ALIGNMENT;
+    return Array.from({ length: Math.ceil(size / most) }, (_, i) => ({
+      offset: i * most,
+      length: Math.min(most, size - i * most),
+    }));
+  }
+
+  /** The product, cut into pieces along k where it would otherwise leave most of the GPU idle. */
+  async #multiply(product: Product): Promise<void> {
+    const { pieces, length } = piecesOf(this.#products, product);
+    if (pieces === 1) {
+      await this.#runner.run(productSteps(this.#products, product), 'matmul');
+      return;
+    }
     await scoped(async (scope) => {
-      const status = scope.track(this.device.upload(Int32Array.of(NO_BAD_PIVOT), [1], 'pivot status'));
-      await this.#runner.run(choleskySteps(a, status, size), 'cholesky');
-      const [pivot] = await this.device.read(status);
-      if (pivot !== NO_BAD_PIVOT) throw new NotPositiveDefiniteError(pivot);
+      const { rows, columns } = product.c;
+      const partial = scope.track(this.device.allocate([pieces, rows, columns], 'float32', 'partial products'));
+      await this.#runner.run(piecewiseProductSteps(this.#products, product, partial, length), 'matmul');
     });
+  }
+
+  /** Factors a [n, n] in place and takes it over: it is in the result, or freed when the matrix has no factor. */
+  async #factored(a: Tensor): Promise<GpuFactor> {
+    const [size] = a.dims;
+    const factor = new GpuFactor(a, this.#allocateInverses(size));
+    try {
+      await scoped(async (scope) => {
+        const status = scope.track(this.device.upload(Int32Array.of(NO_BAD_PIVOT), [1], 'pivot status'));
+        const panel = scope.track(this.device.allocate([size, kernels.PANEL], 'float32', 'Cholesky panel'));
+        const workspace = { inverses: factor.inverses, panel, status };
+        await this.#runner.run(choleskySteps(this.#products, matrixOf(a), workspace), 'cholesky');
+        const [pivot] = await this.device.read(status);
+        if (pivot !== NO_BAD_PIVOT) throw new NotPositiveDefiniteError(pivot);
+      });
+      return factor;
+    } catch (error) {
+      factor.dispose();
+      throw error;
+    }
+  }
+
+  #allocateInverses(size: number): Tensor {
+    const blocks = Math.ceil(size / kernels.BLOCK);
+    return this.device.allocate([blocks, kernels.BLOCK, kernels.BLOCK], 'float32', 'inverse diagonal blocks');
   }
 
   /** With the factor of λC + KᵀK itself. What it allocates belongs to the scope. */
   async #directSolve(covariance: Tensor, covarianceWeight: number, keys: Tensor, scope: TensorScope): Promise<Solve> {
-    const l = scope.track(await this.addScaled(covariance, covarianceWeight, covariance, 0));
-    await this.addGram(l, keys);
-    await this.#factor(l, l.dims[0]);
-    return (columns) => this.#solved(l, columns);
+    const matrix = scope.track(await this.addScaled(covariance, covarianceWeight, covariance, 0));
+    await this.addGram(matrix, keys);
+    const factor = scope.track(await this.#factored(scope.release(matrix)));
+    return (columns) => this.#solved(factor, columns);
   }
 
   /**
    * With the factor of C: (λC + KᵀK)⁻¹ = (λC)⁻¹ − Y(1 + KᵀY)⁻¹Yᵀ with Y = (λC)⁻¹K, keys in columns (Woodbury). What it allocates
    * belongs to the scope.
    */
-  async #factoredSolve(l: Tensor, { covarianceWeight, keys, columns }: System, scope: TensorScope): Promise<Solve> {
+  async #factoredSolve(
+    known: GpuFactor,
+    { covarianceWeight, keys, columns }: System,
+    scope: TensorScope,
+  ): Promise<Solve> {
     const count = columns.dims[1];
     /** (λC)⁻¹ times the columns. */
     const unregularized = (from: Tensor): Promise<Tensor> =>
       scoped(async (inner) => {
-        const solved = inner.track(await this.#solved(l, from));
+        const solved = inner.track(await this.#solved(known, from));
         return this.addScaled(solved, 1 / covarianceWeight, solved, 0);
       });
     const y = scope.track(await unregularized(columns));
     const yRows = scope.track(await this.#transpose(y));
     const identity = Float32Array.from({ length: count * count }, (_, i) => Number(i % (count + 1) === 0));
-    const inner = scope.track(this.device.upload(identity, [count, count], '1 + KᵀY'));
-    await this.matmul(keys, y, { accumulateInto: inner });
-    await this.#factor(inner, count);
+    const matrix = scope.track(this.device.upload(identity, [count, count], '1 + KᵀY'));
+    await this.matmul(keys, y, { accumulateInto: matrix });
+    const inner = scope.track(await this.#factored(scope.release(matrix)));
     return (from) =>
       scoped(async (local) => {
         // Yᵀ times the right-hand sides: the same as Kᵀ(λC)⁻¹ times them.
@@ -396,11 +466,23 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   }
 
   /** X with L·Lᵀ·X = B, in a new tensor. */
-  #solved(l: Tensor, b: Tensor): Promise<Tensor> {
-    return this.#into(this.device.clone(b), 'solve', (x) => [
-      ...triangularSolve(l, x, false),
-      ...triangularSolve(l, x, true),
-    ]);
+  #solved(factor: Pick<GpuFactor, 'l' | 'inverses'>, b: Tensor): Promise<Tensor> {
+    return scoped(async (scope) => {
+      const half = scope.track(await this.#solvedTriangular(factor, scope.track(this.device.clone(b)), false));
+      return this.#solvedTriangular(factor, half, true);
+    });
+  }
+
+  /** X with L·X = B or Lᵀ·X = B in a new tensor; B is overwritten. */
+  #solvedTriangular(
+    { l, inverses }: Pick<GpuFactor, 'l' | 'inverses'>,
+    b: Tensor,
+    transpose: boolean,
+  ): Promise<Tensor> {
+    const [l_, from] = [matrixOf(l), matrixOf(b)];
+    return this.#into(this.device.allocate(b.dims, 'float32', 'solution'), 'triangular solve', (result) =>
+      triangularSteps(this.#products, { l: l_, inverses, from, to: matrixOf(result), transpose }),
+    );
   }
 
   #transpose(x: Tensor): Promise<Tensor> {
@@ -445,53 +527,14 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   }
 }
 
-/** The three steps of every panel; the last panel has nothing below it. */
-function choleskySteps(a: Tensor, status: Tensor, size: number): Dispatch[] {
-  const steps: Dispatch[] = [];
-  for (let start = 0; start < size; start += kernels.PANEL) {
-    const values = { size, start };
-    steps.push(dispatch({ kernel: kernels.factorPanel, values, tensors: [a, status], workgroups: 1 }));
-    const below = size - start - kernels.PANEL;
-    if (below <= 0) break;
-    steps.push(
-      dispatch({
-        kernel: kernels.solvePanel,
-        values,
-        tensors: [a],
-        workgroups: Math.ceil(below / kernels.PANEL_THREADS),
-      }),
-      dispatch({ kernel: kernels.updateTrailing, values, tensors: [a], workgroups: triangle(tiles(below)) }),
-    );
-  }
-  return steps;
-}
-
-/** Solves with L [size, size] in place of `x` [size, count], block by block. */
-function triangularSolve(l: Tensor, x: Tensor, backward: boolean): Dispatch[] {
-  const [size, count] = x.dims;
-  const constants = { BACKWARD: Number(backward) };
-  const blocks = Math.ceil(size / kernels.PANEL);
-  return Array.from({ length: blocks }, (_, i) => {
-    const start = (backward ? blocks - 1 - i : i) * kernels.PANEL;
-    const remaining = backward ? start : size - start - kernels.PANEL;
-    const common = { constants, values: { size, count, start }, tensors: [l, x] };
-    const solve = dispatch({
-      ...common,
-      kernel: kernels.solveBlock,
-      workgroups: Math.ceil(count / kernels.PANEL_THREADS),
-    });
-    if (remaining <= 0) return [solve];
-    return [solve, dispatch({ ...common, kernel: kernels.updateRows, workgroups: tiles(remaining) * tiles(count) })];
-  }).flat();
-}
-
-function tiles(length: number): number {
-  return Math.ceil(length / kernels.TILE);
-}
-
-/** Tiles on and below the diagonal of a square of `side` tiles. */
-function triangle(side: number): number {
-  return (side * (side + 1)) / 2;
+function productDevice({ gpu }: GpuDevice, { tiles, bindingBytes }: WebGpuOptions): ProductDevice {
+  const { isFallbackAdapter = false, subgroupMaxSize = Infinity } = gpu.adapterInfo;
+  const wanted = tiles ?? (isFallbackAdapter ? SMALLEST_TILES : DEFAULT_TILES);
+  return {
+    tiles: supportedTiles(wanted, gpu.limits),
+    bindingBytes: bindingBytes ?? gpu.limits.maxStorageBufferBindingSize,
+    subgroups: gpu.features.has('subgroups') && subgroupMaxSize <= LARGEST_SUBGROUP,
+  };
 }
 
 function groupsOf256(elements: number): number {

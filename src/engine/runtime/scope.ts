@@ -1,30 +1,33 @@
 /** Frees what a computation made along the way, also when it throws or is cancelled. */
-import type { Tensor } from './tensor.ts';
+/** Tensors, and whatever else owns memory of a device. */
+export interface Disposable {
+  dispose(): void;
+}
 
 export class TensorScope {
-  readonly #tensors = new Set<Tensor>();
+  readonly #owned = new Set<Disposable>();
 
-  /** Registers `tensor` for disposal at the end of the scope and returns it. */
-  track<T extends Tensor>(tensor: T): T {
-    this.#tensors.add(tensor);
-    return tensor;
+  /** Registers `owned` for disposal at the end of the scope and returns it. */
+  track<T extends Disposable>(owned: T): T {
+    this.#owned.add(owned);
+    return owned;
   }
 
-  /** Takes `tensor` out of the scope: the caller frees it now. */
-  release<T extends Tensor>(tensor: T): T {
-    this.#tensors.delete(tensor);
-    return tensor;
+  /** Takes `owned` out of the scope: the caller frees it now. */
+  release<T extends Disposable>(owned: T): T {
+    this.#owned.delete(owned);
+    return owned;
   }
 
-  /** Frees `tensor` before the scope ends. */
-  drop(tensor: Tensor): void {
-    this.#tensors.delete(tensor);
-    tensor.dispose();
+  /** Frees `owned` before the scope ends. */
+  drop(owned: Disposable): void {
+    this.#owned.delete(owned);
+    owned.dispose();
   }
 
   dispose(): void {
-    for (const tensor of this.#tensors) tensor.dispose();
-    this.#tensors.clear();
+    for (const owned of this.#owned) owned.dispose();
+    this.#owned.clear();
   }
 }
 

@@ -31,7 +31,7 @@ export interface Tolerances {
   readonly update: number;
 }
 
-/** 1, primes, just below, on and just above the tiles of 16, 32 and 64, tall and wide: [m, n, k]. */
+/** 1, primes, just below, on and just above the tiles of 16, 32 and 64, tall and wide, with a long k: [m, n, k]. */
 const PRODUCT_SHAPES = [
   [1, 1, 1],
   [1, 7, 5],
@@ -42,9 +42,11 @@ const PRODUCT_SHAPES = [
   [129, 2, 31],
   [2, 130, 64],
   [5, 4, 301],
+  [21, 34, 531],
 ] as const;
 
-const FACTOR_SIZES = [1, 2, 31, 32, 33, 64, 65, 97, 130];
+/** Around the blocks of 64 and the panels of 256. */
+const FACTOR_SIZES = [1, 2, 31, 63, 64, 65, 97, 130, 256, 257, 325];
 
 export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance: Tolerances): void {
   let implementation: Implementation;
@@ -149,7 +151,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       });
     }
 
-    const size = 70;
+    const size = 270;
     const spoiled = (change: (a: Float32Array) => void): Float32Array => {
       const a = conditioned(size, 20, 3);
       change(a);
@@ -158,7 +160,8 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     const at = (row: number, column: number): number => row * size + column;
     for (const [what, pivot, change] of [
       ['a negative pivot in the first block', 3, (a: Float32Array) => (a[at(3, 3)] = -1)],
-      ['a negative pivot in a later block', 40, (a: Float32Array) => (a[at(40, 40)] = -1)],
+      ['a negative pivot in the last panel', 260, (a: Float32Array) => (a[at(260, 260)] = -1)],
+      ['a negative pivot in a later block', 140, (a: Float32Array) => (a[at(140, 140)] = -1)],
       ['a negative first pivot', 0, (a: Float32Array) => (a[0] = -2)],
       ['a NaN on the diagonal', 50, (a: Float32Array) => (a[at(50, 50)] = NaN)],
       ['a NaN below the diagonal', 66, (a: Float32Array) => (a[at(66, 10)] = NaN)],
@@ -174,7 +177,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
         'two bad pivots, of which the first counts',
         20,
         (a: Float32Array) => {
-          a[at(20, 20)] = a[at(64, 64)] = -1;
+          a[at(20, 20)] = a[at(64, 64)] = a[at(257, 257)] = -1;
         },
       ],
     ] as const) {
@@ -195,6 +198,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       [64, 1],
       [97, 13],
       [130, 66],
+      [197, 20],
     ]) {
       for (const transpose of [false, true]) {
         it(`solves ${transpose ? 'Lᵀ' : 'L'}·X = B for L of ${size} and B of ${count}`, async () => {

@@ -17,6 +17,10 @@ type ParameterTypes = Readonly<Record<string, 'u32' | 'f32'>>;
 export interface Kernel<Parameters extends ParameterTypes = ParameterTypes> {
   readonly file: string;
   readonly entryPoint: string;
+  /** Further files of shaders/ that are compiled together with the first: how one kernel reads different kinds of memory. */
+  readonly joined?: readonly string[];
+  /** WGSL before all files: what has to be enabled, and aliases of types. */
+  readonly prelude?: string;
   /** Fields of the uniform after `workgroups`, in the shader's order. */
   readonly parameters: Parameters;
 }
@@ -27,9 +31,19 @@ export interface Dispatch<Parameters extends ParameterTypes = ParameterTypes> {
   readonly constants?: Readonly<Record<string, number>>;
   readonly values: Readonly<Record<keyof Parameters, number>>;
   /** Bindings 1, 2, … */
-  readonly tensors: readonly Tensor[];
+  readonly tensors: readonly (Tensor | Slice)[];
   readonly workgroups: number;
 }
+
+/** A range of a tensor's elements; `offset` must be a multiple of {@link ALIGNMENT}. */
+export interface Slice {
+  readonly tensor: Tensor;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Elements between the places where a slice may start: what WebGPU's default limit for offsets of bindings allows. */
+export const ALIGNMENT = 64;
 
 /** Checks the parameters of a dispatch against its kernel and forgets their names' type, so that batches can mix kernels. */
 export function dispatch<Parameters extends ParameterTypes>(description: Dispatch<Parameters>): Dispatch {
@@ -100,7 +114,7 @@ export class KernelRunner {
       const pass = encoder.beginComputePass({ label });
       dispatches.forEach(({ tensors, workgroups, kernel }, i) => {
         const parameters = { buffer: uniforms.buffer, offset: i * slot, size: PARAMETER_BYTES };
-        const resources = [parameters, ...tensors.map(({ buffer }) => ({ buffer }))];
+        const resources = [parameters, ...tensors.map(bindingOf)];
         pass.setPipeline(pipelines[i]);
         pass.setBindGroup(
           0,
@@ -140,9 +154,11 @@ export class KernelRunner {
   }
 
   #pipeline(kernel: Kernel, constants: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
-    const key = `${nameOf(kernel)} ${JSON.stringify(constants)}`;
+    const key = [nameOf(kernel), ...(kernel.joined ?? []), kernel.prelude, JSON.stringify(constants)]
+      .filter((part) => part !== undefined)
+      .join(' ');
     return remembered(this.#pipelines, key, async () => {
-      const module = await remembered(this.#modules, kernel.file, () => this.#compile(kernel.file));
+      const module = await remembered(this.#modules, sourceName(kernel), () => this.#compile(kernel));
       try {
         return await this.#device.gpu.createComputePipelineAsync({
           label: key,
@@ -156,8 +172,9 @@ export class KernelRunner {
     });
   }
 
-  async #compile(file: string): Promise<GPUShaderModule> {
-    const code = await this.#sourceOf(file);
+  async #compile({ file, joined = [], prelude }: Kernel): Promise<GPUShaderModule> {
+    const sources = await Promise.all([file, ...joined].map((name) => this.#sourceOf(name)));
+    const code = [...(prelude === undefined ? [] : [prelude]), ...sources].join('\n');
     const { gpu } = this.#device;
     gpu.pushErrorScope('validation');
     const module = gpu.createShaderModule({ label: file, code });
@@ -183,8 +200,20 @@ function remembered<T>(cache: Map<string, Promise<T>>, key: string, make: () => 
   return made;
 }
 
-function nameOf({ file, entryPoint }: Kernel): string {
-  return `${file}/${entryPoint}`;
+/** What tells the shader modules apart. */
+function sourceName({ file, joined = [], prelude = '' }: Kernel): string {
+  return [file, ...joined, prelude].join(' ').trim();
+}
+
+function nameOf({ entryPoint, ...kernel }: Kernel): string {
+  return `${kernel.file}/${entryPoint}`;
+}
+
+function bindingOf(operand: Tensor | Slice): GPUBufferBinding {
+  if ('tensor' in operand) {
+    return { buffer: operand.tensor.buffer, offset: 4 * operand.offset, size: 4 * operand.length };
+  }
+  return { buffer: operand.buffer };
 }
 
 function numbered(code: string): string {

@@ -1,11 +1,12 @@
 /** The kernels of shaders/ as data: file, entry point, parameters in the shader's order, and the tile sizes both sides share. */
 
-/** Side of the output tile of a workgroup in matmul, gram, cholesky and triangular. */
-export const TILE = 64;
-/** Side of the diagonal blocks of cholesky and triangular. */
-export const PANEL = 32;
-/** Rows (cholesky) or right-hand sides (triangular) that one workgroup solves for beside a diagonal block. */
-export const PANEL_THREADS = 64;
+/** Side of the diagonal blocks that are factored and inverted in the memory of one workgroup. */
+export const BLOCK = 64;
+/** Columns of a Cholesky panel; the rest of the matrix is updated once for each panel. */
+export const PANEL = 256;
+/** Rows of C that one workgroup of skinny.wgsl computes, where A's rows lie along k and where its columns do. */
+export const SKINNY_ROWS = 32;
+export const SKINNY_COLUMNS = 128;
 /** Side of the output tile of a workgroup in residual. */
 export const RESIDUAL_TILE = 16;
 /** Threads of the kernels that take one element or one row. */
@@ -13,23 +14,75 @@ export const THREADS = 256;
 /** Columns that one workgroup of scatter_add_rows takes. */
 export const COLUMN_THREADS = 64;
 
-export const matmul = {
+/** WGSL before the files of a product's kernel: the type of the operands in memory, and what that asks for. */
+const STORED_FLOATS = 'alias Stored = f32;';
+const STORED_HALVES = 'enable f16;\nalias Stored = f16;';
+const ENABLE_SUBGROUPS = 'enable subgroups;';
+
+const MATMUL = {
   file: 'matmul.wgsl',
   entryPoint: 'matmul',
-  parameters: { m: 'u32', n: 'u32', k: 'u32', alpha: 'f32' },
+  prelude: STORED_FLOATS,
+  parameters: {
+    m: 'u32',
+    n: 'u32',
+    k: 'u32',
+    strideA: 'u32',
+    strideB: 'u32',
+    strideC: 'u32',
+    batchA: 'u32',
+    batchB: 'u32',
+    batchC: 'u32',
+    alpha: 'f32',
+    accumulate: 'u32',
+  },
+} as const;
+export const matmulVectors = { ...MATMUL, joined: ['operands-vec4.wgsl'] } as const;
+export const matmulScalars = { ...MATMUL, joined: ['operands-scalar.wgsl'] } as const;
+
+const SKINNY = {
+  file: 'skinny.wgsl',
+  joined: ['lanes-workgroup.wgsl'],
+  prelude: STORED_FLOATS,
+  parameters: {
+    m: 'u32',
+    n: 'u32',
+    k: 'u32',
+    strideA: 'u32',
+    stepBK: 'u32',
+    stepBN: 'u32',
+    stepCM: 'u32',
+    stepCN: 'u32',
+    alpha: 'f32',
+    accumulate: 'u32',
+  },
+} as const;
+export const skinnyRows = { ...SKINNY, entryPoint: 'rows' } as const;
+export const skinnyColumns = { ...SKINNY, entryPoint: 'columns' } as const;
+export const skinnyRowsSubgroups = {
+  ...skinnyRows,
+  joined: ['lanes-subgroup.wgsl'],
+  prelude: `${ENABLE_SUBGROUPS}\n${STORED_FLOATS}`,
 } as const;
 
-export const gram = { file: 'gram.wgsl', entryPoint: 'gram', parameters: { count: 'u32', size: 'u32' } } as const;
+/** The same kernel of a product for operands of float16. */
+export function withHalves<K extends { prelude: string }>(kernel: K): K {
+  return { ...kernel, prelude: kernel.prelude.replace(STORED_FLOATS, STORED_HALVES) };
+}
 
-const CHOLESKY = { file: 'cholesky.wgsl', parameters: { size: 'u32', start: 'u32' } } as const;
-export const factorPanel = { ...CHOLESKY, entryPoint: 'factor_panel' } as const;
-export const solvePanel = { ...CHOLESKY, entryPoint: 'solve_panel' } as const;
-export const updateTrailing = { ...CHOLESKY, entryPoint: 'update_trailing' } as const;
+const DIAGONAL_BLOCKS = {
+  file: 'diagonal-blocks.wgsl',
+  parameters: { size: 'u32', stride: 'u32', first: 'u32' },
+} as const;
+export const factorBlock = { ...DIAGONAL_BLOCKS, entryPoint: 'factor_block' } as const;
+export const invertBlocks = { ...DIAGONAL_BLOCKS, entryPoint: 'invert_blocks' } as const;
+
+const CHOLESKY = {
+  file: 'cholesky.wgsl',
+  parameters: { rows: 'u32', columns: 'u32', stride: 'u32', first: 'u32' },
+} as const;
+export const storePanel = { ...CHOLESKY, entryPoint: 'store_panel' } as const;
 export const clearUpper = { ...CHOLESKY, entryPoint: 'clear_upper' } as const;
-
-const TRIANGULAR = { file: 'triangular.wgsl', parameters: { size: 'u32', count: 'u32', start: 'u32' } } as const;
-export const solveBlock = { ...TRIANGULAR, entryPoint: 'solve_block' } as const;
-export const updateRows = { ...TRIANGULAR, entryPoint: 'update_rows' } as const;
 
 const RESIDUAL = { file: 'residual.wgsl', parameters: { zero: 'u32', size: 'u32', count: 'u32' } } as const;
 export const innerProducts = { ...RESIDUAL, entryPoint: 'inner_products' } as const;
@@ -39,7 +92,7 @@ export const checkPrimitives = { ...RESIDUAL, entryPoint: 'check_primitives' } a
 export const residual = {
   file: 'residual.wgsl',
   entryPoint: 'residual',
-  parameters: { ...RESIDUAL.parameters, covarianceWeight: 'f32' },
+  parameters: { ...RESIDUAL.parameters, covarianceWeight: 'f32', first: 'u32', rows: 'u32' },
 } as const;
 
 const LOSS = { file: 'loss.wgsl', parameters: { width: 'u32' } } as const;
@@ -72,5 +125,6 @@ const ELEMENTWISE = {
   parameters: { size: 'u32', columns: 'u32', alpha: 'f32', beta: 'f32' },
 } as const;
 export const addScaled = { ...ELEMENTWISE, entryPoint: 'add_scaled' } as const;
+export const sumSlices = { ...ELEMENTWISE, entryPoint: 'sum_slices' } as const;
 export const transpose = { ...ELEMENTWISE, entryPoint: 'transpose' } as const;
 export const sumOfSquares = { ...ELEMENTWISE, entryPoint: 'sum_of_squares' } as const;

@@ -8,6 +8,7 @@ import type { Tensor } from '../../runtime/tensor.ts';
 import { regularizedResidual, transposed } from '../dense.ts';
 import { type Dispatch, dispatch, type KernelRunner } from './kernel-runner.ts';
 import * as kernels from './kernels.ts';
+import { block, matrixOf, rowSlabs, sliceOf } from './matrix.ts';
 
 /** Refines A with (λC + KᵀK)·A = K, one right-hand side a column: K, corrections and residuals are [size, count]. */
 export interface Refinement {
@@ -38,18 +39,21 @@ export class TwoFloatRefinement implements Refinement {
   readonly #runner: KernelRunner;
   readonly #scope: TensorScope;
   readonly #system: System;
+  readonly #bindingBytes: number;
   readonly #products: Tensor;
   readonly #residual: Tensor;
   /** Pairs (high, low): [size, count, 2]. */
   #solution: Tensor;
   #previous: Tensor | null = null;
 
-  constructor(device: GpuDevice, runner: KernelRunner, scope: TensorScope, system: System) {
+  /** @param bindingBytes what one binding may hold of C */
+  constructor(device: GpuDevice, runner: KernelRunner, scope: TensorScope, system: System, bindingBytes: number) {
     const [size, count] = system.columns.dims;
     this.#device = device;
     this.#runner = runner;
     this.#scope = scope;
     this.#system = system;
+    this.#bindingBytes = bindingBytes;
     this.#products = scope.track(device.allocate([count, count, 2], 'float32', 'KᵀA'));
     this.#residual = scope.track(device.allocate([size, count], 'float32', 'residual'));
     this.#solution = scope.track(device.zeros([size, count, 2], 'float32', 'solution'));
@@ -122,12 +126,20 @@ export class TwoFloatRefinement implements Refinement {
         tensors: [columns, this.#solution, this.#products],
         workgroups: outputs(count),
       }),
-      dispatch({
-        kernel: kernels.residual,
-        values: { ...values, covarianceWeight },
-        tensors: [columns, this.#solution, this.#products, covariance, this.#residual],
-        workgroups: outputs(size),
-      }),
+      ...rowSlabs(this.#bindingBytes, matrixOf(covariance), 0).map(({ from, rows }) =>
+        dispatch({
+          kernel: kernels.residual,
+          values: { ...values, covarianceWeight, first: from, rows },
+          tensors: [
+            columns,
+            this.#solution,
+            this.#products,
+            sliceOf(block(matrixOf(covariance), from, 0, rows, size)),
+            this.#residual,
+          ],
+          workgroups: outputs(rows),
+        }),
+      ),
     ];
   }
 }

@@ -1,0 +1,79 @@
+/** The shapes of matmul.wgsl's tiles and which of them serves a product: a table of defaults, or what an adapter's tuning found. */
+
+export interface Tile {
+  /** Elements of C that a workgroup computes, and the depth of what it stages in workgroup memory. */
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Rows and columns of C that a thread computes: 4 or 8. */
+  readonly threadM: 4 | 8;
+  readonly threadN: 4 | 8;
+}
+
+/** From small to large. Threads bring a block of 4 × 4 each, so a tile's operands must not hold more blocks than it has threads. */
+export const TILES = {
+  '32×32': { m: 32, n: 32, k: 16, threadM: 4, threadN: 4 },
+  '64×64': { m: 64, n: 64, k: 16, threadM: 4, threadN: 4 },
+  '64×64, 8×8': { m: 64, n: 64, k: 8, threadM: 8, threadN: 8 },
+  '128×64, 8×8': { m: 128, n: 64, k: 8, threadM: 8, threadN: 8 },
+  '128×128, 8×8': { m: 128, n: 128, k: 8, threadM: 8, threadN: 8 },
+  '128×128, 8×8, deep': { m: 128, n: 128, k: 16, threadM: 8, threadN: 8 },
+} as const satisfies Record<string, Tile>;
+
+export type TileName = keyof typeof TILES;
+
+/**
+ * Products by the number of elements of C: below 2^16 there are too few tiles to fill a GPU, above 2^20 the largest tiles
+ * do. The tuning measures one product of each class.
+ */
+export const SHAPE_CLASSES = {
+  small: { below: 2 ** 16, side: 192 },
+  medium: { below: 2 ** 20, side: 768 },
+  large: { below: Infinity, side: 2048 },
+} as const;
+
+export type ShapeClass = keyof typeof SHAPE_CLASSES;
+
+export type TileTable = Readonly<Record<ShapeClass, TileName>>;
+
+/** Where nothing was measured: what fills most GPUs. */
+export const DEFAULT_TILES: TileTable = { small: '32×32', medium: '64×64, 8×8', large: '128×128, 8×8' };
+
+/** What every device can do (8 KiB of workgroup memory, 64 threads), and the best for drivers that run on the CPU. */
+export const SMALLEST_TILES: TileTable = { small: '32×32', medium: '64×64, 8×8', large: '64×64, 8×8' };
+
+export function threadsOf(tile: Tile): number {
+  return (tile.m / tile.threadM) * (tile.n / tile.threadN);
+}
+
+/** Two buffers of both operands' tiles, in bytes. */
+function workgroupBytes(tile: Tile): number {
+  return 2 * 4 * tile.k * (tile.m + tile.n);
+}
+
+/** Whether a device's limits allow for the tile. */
+export function tileFits(tile: Tile, limits: GPUSupportedLimits): boolean {
+  return (
+    workgroupBytes(tile) <= limits.maxComputeWorkgroupStorageSize &&
+    threadsOf(tile) <= Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX)
+  );
+}
+
+/** The table, with tiles that are beyond a device's limits replaced by ones that no device lacks. */
+export function supportedTiles(table: TileTable, limits: GPUSupportedLimits): TileTable {
+  const supported = (name: ShapeClass): TileName =>
+    tileFits(TILES[table[name]], limits) ? table[name] : SMALLEST_TILES[name];
+  return { small: supported('small'), medium: supported('medium'), large: supported('large') };
+}
+
+export function shapeClass(m: number, n: number): ShapeClass {
+  const elements = m * n;
+  if (elements < SHAPE_CLASSES.small.below) return 'small';
+  return elements < SHAPE_CLASSES.medium.below ? 'medium' : 'large';
+}
+
+/** The tile of a product; `square` for those that leave out what is above the diagonal. */
+export function tileFor(table: TileTable, m: number, n: number, square: boolean): Tile {
+  const tile: Tile = TILES[table[shapeClass(m, n)]];
+  return square && tile.m !== tile.n ? TILES['64×64, 8×8'] : tile;
+}
