@@ -48,26 +48,47 @@ const PRODUCT_SHAPES = [
 /** Around the blocks of 64 and the panels of 256. */
 const FACTOR_SIZES = [1, 2, 31, 63, 64, 65, 97, 130, 256, 257, 325];
 
-export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance: Tolerances): void {
+/** Opens the implementation for the tests of a block and frees after each of them what it made. */
+function workspace(open: () => Promise<Implementation>): {
+  readonly linalg: LinearAlgebra;
+  readonly matrix: (values: Float32Array, ...dims: number[]) => Tensor;
+  readonly ints: (values: number[]) => Tensor;
+  readonly values: (tensor: Tensor) => Promise<Float32Array>;
+  readonly track: (tensor: Tensor) => Tensor;
+} {
   let implementation: Implementation;
-  let linalg: LinearAlgebra;
   let scope = new TensorScope();
-
   beforeAll(async () => {
     implementation = await open();
-    linalg = implementation.linalg;
   });
   afterEach(() => {
     scope.dispose();
     scope = new TensorScope();
-    expect(linalg.device.liveBuffers).toBe(0);
+    expect(implementation.linalg.device.liveBuffers).toBe(0);
   });
   afterAll(() => implementation.close());
+  return {
+    get linalg() {
+      return implementation.linalg;
+    },
+    matrix: (values, ...dims) => scope.track(implementation.linalg.device.upload(values, dims)),
+    ints: (values) =>
+      scope.track(implementation.linalg.device.upload(Int32Array.from(values), [values.length], 'indices')),
+    values: (tensor) => readFloats(implementation.linalg.device, scope.track(tensor)),
+    track: (tensor) => scope.track(tensor),
+  };
+}
 
-  const matrix = (values: Float32Array, ...dims: number[]): Tensor => scope.track(linalg.device.upload(values, dims));
-  const ints = (values: number[]): Tensor =>
-    scope.track(linalg.device.upload(Int32Array.from(values), [values.length], 'indices'));
-  const values = (tensor: Tensor): Promise<Float32Array> => readFloats(linalg.device, scope.track(tensor));
+export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance: Tolerances): void {
+  testMatrices(open, tolerance);
+  testRows(open);
+  testUpdates(open, tolerance);
+}
+
+/** Products, factorisations and solves. */
+export function testMatrices(open: () => Promise<Implementation>, tolerance: Tolerances): void {
+  const work = workspace(open);
+  const { matrix, values } = work;
 
   describe('matmul', () => {
     for (const [m, n, k] of PRODUCT_SHAPES) {
@@ -79,7 +100,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
           for (const transposeB of [false, true]) {
             const left = transposeA ? matrix(a, k, m) : matrix(a, m, k);
             const right = transposeB ? matrix(b, n, k) : matrix(b, k, n);
-            const result = await linalg.matmul(left, right, { transposeA, transposeB });
+            const result = await work.linalg.matmul(left, right, { transposeA, transposeB });
             expect(result.dims).toEqual([m, n]);
             const expected = product(a, b, [m, n, k], transposeA, transposeB);
             expect(relativeError(await values(result), expected)).toBeLessThan(tolerance.direct);
@@ -94,10 +115,10 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       const [a, b, c] = [sample(m * k), sample(k * n), sample(m * n)];
       const into = matrix(c, m, n);
       const options = { alpha: -0.75, accumulateInto: into };
-      expect(await linalg.matmul(matrix(a, m, k), matrix(b, k, n), options)).toBe(into);
+      expect(await work.linalg.matmul(matrix(a, m, k), matrix(b, k, n), options)).toBe(into);
       const expected = product(a, b, [m, n, k]).map((value, at) => c[at] - 0.75 * value);
       expect(relativeError(await values(into), expected)).toBeLessThan(tolerance.direct);
-      const scaled = await linalg.matmul(matrix(a, m, k), matrix(b, k, n), { alpha: 3 });
+      const scaled = await work.linalg.matmul(matrix(a, m, k), matrix(b, k, n), { alpha: 3 });
       expect(
         relativeError(
           await values(scaled),
@@ -109,10 +130,10 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     it('refuses operands that do not fit, naming the shapes', async () => {
       const sample = gaussian(6);
       const a = matrix(sample(6), 2, 3);
-      await expect(linalg.matmul(a, a)).rejects.toThrow('matmul: [2, 3] × [2, 3] do not fit');
+      await expect(work.linalg.matmul(a, a)).rejects.toThrow('matmul: [2, 3] × [2, 3] do not fit');
       const square = matrix(sample(9), 3, 3);
-      await expect(linalg.matmul(a, square, { accumulateInto: square })).rejects.toThrow(GraphError);
-      await expect(linalg.matmul(square, square, { accumulateInto: square })).rejects.toThrow('also an operand');
+      await expect(work.linalg.matmul(a, square, { accumulateInto: square })).rejects.toThrow(GraphError);
+      await expect(work.linalg.matmul(square, square, { accumulateInto: square })).rejects.toThrow('also an operand');
     });
   });
 
@@ -130,7 +151,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
         const x = sample(count * size);
         const start = conditioned(size, 10, size);
         const c = matrix(start, size, size);
-        await linalg.addGram(c, matrix(x, count, size));
+        await work.linalg.addGram(c, matrix(x, count, size));
         const expected = product(x, x, [size, size, count], true).map((value, at) => value + start[at]);
         const sum = await values(c);
         expect(relativeError(sum, expected)).toBeLessThan(tolerance.direct);
@@ -144,7 +165,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     for (const size of FACTOR_SIZES) {
       it(`factors a matrix of ${size}`, async () => {
         const a = conditioned(size, 50, 77 + size);
-        const l = await values(await linalg.cholesky(matrix(a, size, size)));
+        const l = await values(await work.linalg.cholesky(matrix(a, size, size)));
         expect(relativeError(l, factorOf(a, size))).toBeLessThan(tolerance.direct);
         const above = l.filter((_, at) => at % size > Math.floor(at / size));
         expect(above.every((value) => value === 0)).toBe(true);
@@ -182,7 +203,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       ],
     ] as const) {
       it(`names the pivot of ${what}`, async () => {
-        const error: unknown = await linalg.cholesky(matrix(spoiled(change), size, size)).catch((e: unknown) => e);
+        const error: unknown = await work.linalg.cholesky(matrix(spoiled(change), size, size)).catch((e: unknown) => e);
         expect(error).toBeInstanceOf(NotPositiveDefiniteError);
         expect((error as NotPositiveDefiniteError).pivot).toBe(pivot);
       });
@@ -206,7 +227,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
           // What lies above the diagonal is nobody's business.
           const poisoned = l.map((value, i) => (i % size > Math.floor(i / size) ? NaN : value));
           const b = gaussian(count)(size * count);
-          const x = await linalg.solveTriangular(matrix(poisoned, size, size), matrix(b, size, count), transpose);
+          const x = await work.linalg.solveTriangular(matrix(poisoned, size, size), matrix(b, size, count), transpose);
           expect(x.dims).toEqual([size, count]);
           const expected = triangularSolution(l, b, size, transpose);
           expect(relativeError(await values(x), expected)).toBeLessThan(tolerance.direct);
@@ -217,7 +238,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     it('leaves its operands as they were', async () => {
       const [l, b] = [conditioned(34, 5, 1), gaussian(2)(34 * 3)];
       const [first, second] = [matrix(l, 34, 34), matrix(b, 34, 3)];
-      await values(await linalg.solveTriangular(first, second));
+      await values(await work.linalg.solveTriangular(first, second));
       expect(await values(first)).toEqual(l);
       expect(await values(second)).toEqual(b);
     });
@@ -235,7 +256,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       it(`solves for ${count} keys of ${size}`, async () => {
         const c = conditioned(size, 40, size);
         const k = gaussian(count)(count * size);
-        const { solution, relativeResidual, residualHistory } = await linalg.solveRegularized(
+        const { solution, relativeResidual, residualHistory } = await work.linalg.solveRegularized(
           matrix(c, size, size),
           2.5,
           matrix(k, count, size),
@@ -252,7 +273,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
         const [size, count] = [97, 4];
         const c = conditioned(size, condition, 9);
         const k = gaussian(10)(count * size);
-        const { solution, relativeResidual } = await linalg.solveRegularized(
+        const { solution, relativeResidual } = await work.linalg.solveRegularized(
           matrix(c, size, size),
           20_000,
           matrix(k, count, size),
@@ -264,56 +285,23 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       });
     }
 
-    // MEMIT's update, from one edit to more than the matrix is wide, off every tile size.
-    for (const [size, width] of [
-      [77, 45],
-      [130, 33],
-    ]) {
-      for (const condition of [1e3, 1e5, 1e7]) {
-        for (const count of [1, 7, 64, 300]) {
-          it(`gives the update of ${count} edits, statistics of ${size} at a condition number of ${condition}`, async () => {
-            const c = conditioned(size, condition, size + count);
-            const sample = gaussian(count);
-            const [k, r] = [sample(count * size), sample(count * width)];
-            const weight = 150;
-            const covariance = matrix(c, size, size);
-            const factor = await linalg.factorCovariance(covariance);
-            const exact = product(r, regularizedSolution(c, weight, k, size), [width, size, count], true);
-            for (const [route, known] of [
-              ['direct', null],
-              ['with the factor of C', factor],
-            ] as const) {
-              const { solution, relativeResidual } = await linalg.solveRegularized(
-                covariance,
-                weight,
-                matrix(k, count, size),
-                known,
-              );
-              const update = await linalg.matmul(matrix(r, count, width), scope.track(solution), { transposeA: true });
-              expectBelow(
-                `ΔW on ${linalg.device.kind}, ${route}, F = ${size}, u = ${count}, condition ${condition}`,
-                relativeError(await values(update), exact),
-                tolerance.update,
-              );
-              expect(relativeResidual).toBeLessThan(1e-7);
-            }
-            factor.dispose();
-          });
-        }
-      }
-    }
-
     it('throws at a covariance that is not positive definite', async () => {
       const size = 48;
       const c = conditioned(size, 10, 1).map((value) => -value);
-      await expect(linalg.factorCovariance(matrix(c, size, size))).rejects.toThrow(NotPositiveDefiniteError);
-      const error: unknown = await linalg
+      await expect(work.linalg.factorCovariance(matrix(c, size, size))).rejects.toThrow(NotPositiveDefiniteError);
+      const error: unknown = await work.linalg
         .solveRegularized(matrix(c, size, size), 100, matrix(gaussian(4)(size), 1, size))
         .catch((e: unknown) => e);
       expect(error).toBeInstanceOf(NotPositiveDefiniteError);
       expect((error as NotPositiveDefiniteError).pivot).toBe(0);
     });
   });
+}
+
+/** What is computed row by row or element by element. */
+function testRows(open: () => Promise<Implementation>): void {
+  const work = workspace(open);
+  const { matrix, ints, values } = work;
 
   describe('losses', () => {
     // The second row's logits are so large that exp overflows unless the maximum is taken out first.
@@ -327,7 +315,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     for (const width of [1, 5, 257, 1000]) {
       it(`logSoftmax over ${width} logits`, async () => {
         const rows = rowsOf(width);
-        const result = await values(await linalg.logSoftmax(matrix(joined(rows), 3, width)));
+        const result = await values(await work.linalg.logSoftmax(matrix(joined(rows), 3, width)));
         expect(largestDifference(result, joined(rows.map(logSoftmaxOf)))).toBeLessThan(1e-5);
       });
     }
@@ -338,7 +326,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       it(`cross entropy over ${width} logits, its gradient against finite differences`, async () => {
         const rows = rowsOf(width);
         const targets = [0, width - 1, Math.floor(width / 2)];
-        const { loss, gradient } = await linalg.crossEntropy(
+        const { loss, gradient } = await work.linalg.crossEntropy(
           matrix(joined(rows), 3, width),
           ints(targets),
           matrix(weights, 3),
@@ -352,7 +340,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       it(`KL divergence over ${width} logits, its gradient against finite differences`, async () => {
         const rows = rowsOf(width);
         const reference = rowsOf(width + 1).map((row) => Float32Array.from(logSoftmaxOf(row.subarray(0, width))));
-        const { loss, gradient } = await linalg.klDivergence(
+        const { loss, gradient } = await work.linalg.klDivergence(
           matrix(joined(rows), 3, width),
           matrix(joined(reference), 3, width),
           matrix(weights, 3),
@@ -370,7 +358,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     it('KL divergence of a distribution from itself is 0, also where a token has no probability at all', async () => {
       const logits = Float32Array.of(1, 2, -3e4, 0.5);
       const reference = Float32Array.from(logSoftmaxOf(logits));
-      const { loss, gradient } = await linalg.klDivergence(
+      const { loss, gradient } = await work.linalg.klDivergence(
         matrix(logits, 1, 4),
         matrix(reference, 1, 4),
         matrix(Float32Array.of(1), 1),
@@ -388,15 +376,15 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       // The second and third edits run into their limits; the last one never has a gradient and stays at 0.
       const maxNorm = Float32Array.of(100, 5, 3, 10);
       const state = {
-        delta: scope.track(linalg.device.zeros([edits, width])),
-        firstMoment: scope.track(linalg.device.zeros([edits, width])),
-        secondMoment: scope.track(linalg.device.zeros([edits, width])),
+        delta: work.track(work.linalg.device.zeros([edits, width])),
+        firstMoment: work.track(work.linalg.device.zeros([edits, width])),
+        secondMoment: work.track(work.linalg.device.zeros([edits, width])),
       };
       const plain = Array.from({ length: edits }, () => new PlainAdam(width));
       for (let step = 1; step <= 10; step += 1) {
         const gradient = sample(edits * width);
         gradient.fill(0, 3 * width);
-        await linalg.adamStep(state, matrix(gradient, edits, width), {
+        await work.linalg.adamStep(state, matrix(gradient, edits, width), {
           step,
           learningRate: 0.5,
           decay: matrix(decay, edits),
@@ -419,7 +407,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     it('gathers rows, some of them twice', async () => {
       const source = gaussian(31)(9 * 37);
       const order = [8, 0, 3, 3, 1];
-      const gathered = await linalg.gatherRows(matrix(source, 9, 37), ints(order));
+      const gathered = await work.linalg.gatherRows(matrix(source, 9, 37), ints(order));
       expect(gathered.dims).toEqual([5, 37]);
       const expected = order.flatMap((row) => [...source.subarray(row * 37, (row + 1) * 37)]);
       expect([...(await values(gathered))]).toEqual(expected);
@@ -436,7 +424,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       const results: Float32Array[] = [];
       for (let time = 0; time < 2; time += 1) {
         const target = matrix(start, height, width);
-        await linalg.scatterAddRows(target, ints(order), matrix(rows, order.length, width), -0.5);
+        await work.linalg.scatterAddRows(target, ints(order), matrix(rows, order.length, width), -0.5);
         results.push(await values(target));
       }
       expect(relativeError(results[0], expected)).toBeLessThan(1e-6);
@@ -450,7 +438,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
     ]) {
       it(`norms of ${rows} rows of ${width}`, async () => {
         const x = gaussian(width)(rows * width);
-        const norms = await values(await linalg.rowNorms(matrix(x, rows, width)));
+        const norms = await values(await work.linalg.rowNorms(matrix(x, rows, width)));
         const expected = Array.from({ length: rows }, (_, r) => Math.hypot(...x.subarray(r * width, (r + 1) * width)));
         expect(relativeError(norms, expected)).toBeLessThan(1e-6);
       });
@@ -460,7 +448,7 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
   describe('whole tensors', () => {
     it('combines two of any shape', async () => {
       const [a, b] = [gaussian(41)(3 * 7 * 13), gaussian(42)(3 * 7 * 13)];
-      const sum = await linalg.addScaled(matrix(a, 3, 7, 13), 0.5, matrix(b, 3, 7, 13), -2);
+      const sum = await work.linalg.addScaled(matrix(a, 3, 7, 13), 0.5, matrix(b, 3, 7, 13), -2);
       expect(sum.dims).toEqual([3, 7, 13]);
       const expected = Float64Array.from(a, (value, at) => 0.5 * value - 2 * b[at]);
       expect(relativeError(await values(sum), expected)).toBeLessThan(1e-6);
@@ -470,20 +458,66 @@ export function testLinearAlgebra(open: () => Promise<Implementation>, tolerance
       it(`norm of ${size} values`, async () => {
         const x = gaussian(size)(size);
         const expected = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
-        expect(relativeError([await linalg.norm(matrix(x, size))], [expected])).toBeLessThan(1e-6);
+        expect(relativeError([await work.linalg.norm(matrix(x, size))], [expected])).toBeLessThan(1e-6);
       });
     }
 
     it('refuses shapes that differ', async () => {
       const x = gaussian(1)(12);
-      await expect(linalg.addScaled(matrix(x, 3, 4), 1, matrix(x, 4, 3), 1)).rejects.toThrow(
+      await expect(work.linalg.addScaled(matrix(x, 3, 4), 1, matrix(x, 4, 3), 1)).rejects.toThrow(
         'addScaled: expected float32 [3, 4], got float32 [4, 3]',
       );
-      await expect(linalg.addGram(matrix(x, 3, 4), matrix(x, 3, 4))).rejects.toThrow(GraphError);
-      await expect(linalg.cholesky(matrix(x, 3, 4))).rejects.toThrow('not square');
-      await expect(linalg.gatherRows(matrix(x, 3, 4), matrix(x, 12))).rejects.toThrow('int32');
+      await expect(work.linalg.addGram(matrix(x, 3, 4), matrix(x, 3, 4))).rejects.toThrow(GraphError);
+      await expect(work.linalg.cholesky(matrix(x, 3, 4))).rejects.toThrow('not square');
+      await expect(work.linalg.gatherRows(matrix(x, 3, 4), matrix(x, 12))).rejects.toThrow('int32');
     });
   });
+}
+
+/** MEMIT's update, from one edit to more than the matrix is wide, off every tile size, at every condition number. */
+function testUpdates(open: () => Promise<Implementation>, tolerance: Tolerances): void {
+  const work = workspace(open);
+  const { matrix, values } = work;
+
+  for (const [size, width] of [
+    [77, 45],
+    [130, 33],
+  ]) {
+    for (const condition of [1e3, 1e5, 1e7]) {
+      for (const count of [1, 7, 64, 300]) {
+        it(`gives the update of ${count} edits, statistics of ${size} at a condition number of ${condition}`, async () => {
+          const c = conditioned(size, condition, size + count);
+          const sample = gaussian(count);
+          const [k, r] = [sample(count * size), sample(count * width)];
+          const weight = 150;
+          const covariance = matrix(c, size, size);
+          const factor = await work.linalg.factorCovariance(covariance);
+          const exact = product(r, regularizedSolution(c, weight, k, size), [width, size, count], true);
+          for (const [route, known] of [
+            ['direct', null],
+            ['with the factor of C', factor],
+          ] as const) {
+            const { solution, relativeResidual } = await work.linalg.solveRegularized(
+              covariance,
+              weight,
+              matrix(k, count, size),
+              known,
+            );
+            const update = await work.linalg.matmul(matrix(r, count, width), work.track(solution), {
+              transposeA: true,
+            });
+            expectBelow(
+              `ΔW on ${work.linalg.device.kind}, ${route}, F = ${size}, u = ${count}, condition ${condition}`,
+              relativeError(await values(update), exact),
+              tolerance.update,
+            );
+            expect(relativeResidual).toBeLessThan(1e-7);
+          }
+          factor.dispose();
+        });
+      }
+    }
+  }
 }
 
 function toArray(row: ArrayLike<number>): number[] {
