@@ -2,8 +2,9 @@
 import type { BackendChoice, BackendReport } from './api.ts';
 import { DeviceError } from '../engine/errors.ts';
 import { CpuLinearAlgebra } from '../engine/linalg/cpu.ts';
+import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
 import { CpuDevice, GpuDevice } from '../engine/runtime/device.ts';
-import { requestGpu } from '../engine/runtime/gpu.ts';
+import { isSoftware, requestGpu } from '../engine/runtime/gpu.ts';
 import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
 import type { Backend } from '../engine/workbench.ts';
 import { wasmPaths } from './ort-assets.ts';
@@ -17,8 +18,14 @@ export interface BrowserBackend extends Backend {
   readonly lost: Promise<string>;
 }
 
+/** Keeps which tiles of matrix products are fastest on a GPU. */
+export interface TuningStore {
+  loadTiles(key: string): Promise<TileTable | null>;
+  saveTiles(key: string, tiles: TileTable): Promise<void>;
+}
+
 /** @throws DeviceError when WebGPU was asked for and is not to be had */
-export async function startBackend(choice: BackendChoice): Promise<BrowserBackend> {
+export async function startBackend(choice: BackendChoice, tunings: TuningStore): Promise<BrowserBackend> {
   if (choice === 'wasm') return startWasm('Asked for in the address (?backend=wasm).');
   const found = await findGpu();
   if (typeof found === 'string') {
@@ -31,7 +38,7 @@ export async function startBackend(choice: BackendChoice): Promise<BrowserBacken
     return startWasm('WebAssembly, because this browser has only a software GPU, which is slower.');
   }
   const reason = choice === 'webgpu' ? 'Asked for in the address (?backend=webgpu).' : 'This GPU runs the model.';
-  return startWebGpu(found.adapter, found.name, reason);
+  return startWebGpu(found, reason, tunings);
 }
 
 interface FoundGpu {
@@ -47,24 +54,29 @@ async function findGpu(): Promise<FoundGpu | string> {
   if (!gpu) return 'this browser has no WebGPU';
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) return 'WebGPU finds no graphics adapter here';
-  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const { vendor, architecture, description } = adapter.info;
   const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'GPU';
-  return {
-    adapter,
-    name,
-    software: isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${architecture} ${description}`),
-  };
+  return { adapter, name, software: isSoftware(adapter.info) };
 }
 
-async function startWebGpu(adapter: GPUAdapter, name: string, reason: string): Promise<BrowserBackend> {
+async function startWebGpu(
+  { adapter, name, software }: FoundGpu,
+  reason: string,
+  tunings: TuningStore,
+): Promise<BrowserBackend> {
   const gpu = await requestGpu(adapter);
   const ort: OrtModule = await import('onnxruntime-web/webgpu');
   const { WebGpuLinearAlgebra } = await import('../engine/linalg/webgpu.ts');
+  const { tuningKey } = await import('../engine/linalg/webgpu/tuning.ts');
   ort.env.wasm.wasmPaths = wasmPaths('webgpu');
   // The graphs run on the GPU; WebAssembly only orders them.
   ort.env.wasm.numThreads = 1;
   const device = new GpuDevice(gpu);
-  const linalg = await WebGpuLinearAlgebra.create(device, shaderSource);
+  const key = tuningKey(adapter.info);
+  const tiles = (await tunings.loadTiles(key)) ?? undefined;
+  const linalg = await WebGpuLinearAlgebra.create(device, shaderSource, { tiles });
+  // Once for every GPU; a driver that runs on the CPU has its own defaults and would take minutes.
+  if (!tiles && !software) await tunings.saveTiles(key, await linalg.tune());
   return {
     runtime: new Runtime(ort, device),
     linalg,

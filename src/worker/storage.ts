@@ -1,8 +1,10 @@
-/** What outlives the page: patch stacks and average traces per model, and computed statistics, in IndexedDB. */
+/** What outlives the page: patch stacks and average traces per model, computed statistics, and tunings per GPU, in IndexedDB. */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { EngineError } from '../engine/errors.ts';
 import type { StackEntry } from '../engine/editing/patch-stack.ts';
 import type { StatisticsStore } from '../engine/stats/covariances.ts';
+import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
+import { tileTableSchema } from '../engine/linalg/webgpu/tuning.ts';
 import type { AverageTraceView } from './trace-api.ts';
 
 interface Schema extends DBSchema {
@@ -12,10 +14,12 @@ interface Schema extends DBSchema {
   statistics: { key: string; value: Uint8Array };
   /** The last causal trace averaged over known facts, by model hash. */
   traces: { key: string; value: AverageTraceView };
+  /** The tiles of matrix products that were found fastest, by adapter. */
+  tiles: { key: string; value: TileTable };
 }
 
 const DATABASE = 'memit-playground';
-const VERSION = 2;
+const VERSION = 3;
 
 export class BrowserStorage implements StatisticsStore {
   #database: Promise<IDBPDatabase<Schema>> | null = null;
@@ -46,6 +50,16 @@ export class BrowserStorage implements StatisticsStore {
     await this.#use((database) => database.put('traces', view, modelHash)).catch(() => undefined);
   }
 
+  /** Tiles too; what is kept may come from another version of the page, which knew other tiles. */
+  async loadTiles(key: string): Promise<TileTable | null> {
+    const kept = await this.#use((database) => database.get('tiles', key)).catch(() => undefined);
+    return tileTableSchema.safeParse(kept).data ?? null;
+  }
+
+  async saveTiles(key: string, tiles: TileTable): Promise<void> {
+    await this.#use((database) => database.put('tiles', tiles, key)).catch(() => undefined);
+  }
+
   async #use<T>(body: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
     try {
       this.#database ??= openDB<Schema>(DATABASE, VERSION, {
@@ -55,6 +69,7 @@ export class BrowserStorage implements StatisticsStore {
             database.createObjectStore('statistics');
           }
           if (oldVersion < 2) database.createObjectStore('traces');
+          if (oldVersion < 3) database.createObjectStore('tiles');
         },
         // A newer page in another tab must be able to upgrade; this one opens the database anew when it needs it.
         blocking: (_current, _blocked, event) => {

@@ -146,7 +146,7 @@ const api: WorkerApi = {
     inTurn(async ({ signal }) => {
       onProgress({ stage: 'Starting', file: '', loadedBytes: 0, totalBytes: 0 });
       if (!backend || lostMessage !== null) {
-        backend = await startBackend(choice);
+        backend = await startBackend(choice, storage);
         lostMessage = null;
         void backend.lost.then((message) => {
           lostMessage = message;

@@ -6,6 +6,7 @@
 import { NotPositiveDefiniteError } from '../errors.ts';
 import type { GpuDevice } from '../runtime/device.ts';
 import { readFloats } from '../runtime/device.ts';
+import { adapterInfo, isSoftware } from '../runtime/gpu.ts';
 import { scoped, type TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import type {
@@ -39,6 +40,7 @@ import { piecesOf, piecewiseProductSteps, type Product, type ProductDevice, prod
 import { DoubleRefinement, TwoFloatRefinement, type System } from './webgpu/refinement.ts';
 import { DEFAULT_TILES, SMALLEST_TILES, supportedTiles, type TileTable } from './webgpu/tiles.ts';
 import { inversionSteps, triangularSteps } from './webgpu/triangular.ts';
+import { tuneTiles } from './webgpu/tuning.ts';
 import { keepsTwoFloatArithmetic } from './webgpu/two-float-check.ts';
 
 /** Refinement ends with a correction this small beside the solution: half the spacing of float32, which it is rounded to. */
@@ -89,7 +91,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   /** What is computed otherwise than usual on this GPU and why, in one sentence; null where nothing is. */
   readonly note: string | null;
   readonly #runner: KernelRunner;
-  readonly #products: ProductDevice;
+  #products: ProductDevice;
   readonly #twoFloat: boolean;
 
   private constructor(device: GpuDevice, runner: KernelRunner, products: ProductDevice, twoFloat: boolean) {
@@ -113,6 +115,13 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
     await runner.prepare(kernels.addScaled);
     const twoFloat = await keepsTwoFloatArithmetic(device, runner);
     return new WebGpuLinearAlgebra(device, runner, productDevice(device, options), twoFloat);
+  }
+
+  /** Finds the fastest tiles of this GPU, uses them from now on and returns them, for {@link WebGpuOptions.tiles} of the next time. */
+  async tune(): Promise<TileTable> {
+    const tiles = await tuneTiles(this.device, this.#runner, this.#products);
+    this.#products = { ...this.#products, tiles };
+    return tiles;
   }
 
   async matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Promise<Tensor> {
@@ -528,12 +537,11 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
 }
 
 function productDevice({ gpu }: GpuDevice, { tiles, bindingBytes }: WebGpuOptions): ProductDevice {
-  const { isFallbackAdapter = false, subgroupMaxSize = Infinity } = gpu.adapterInfo;
-  const wanted = tiles ?? (isFallbackAdapter ? SMALLEST_TILES : DEFAULT_TILES);
+  const wanted = tiles ?? (isSoftware(adapterInfo(gpu)) ? SMALLEST_TILES : DEFAULT_TILES);
   return {
     tiles: supportedTiles(wanted, gpu.limits),
     bindingBytes: bindingBytes ?? gpu.limits.maxStorageBufferBindingSize,
-    subgroups: gpu.features.has('subgroups') && subgroupMaxSize <= LARGEST_SUBGROUP,
+    subgroups: gpu.features.has('subgroups') && adapterInfo(gpu).subgroupMaxSize <= LARGEST_SUBGROUP,
   };
 }
 

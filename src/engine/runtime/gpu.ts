@@ -35,3 +35,23 @@ export async function requestGpu(adapter: GPUAdapter): Promise<GPUDevice> {
     });
   }
 }
+
+/** What is known of the adapter behind a device; browsers whose devices do not say it yet leave everything open. */
+export function adapterInfo(gpu: GPUDevice): GPUAdapterInfo {
+  const info = gpu.adapterInfo as GPUAdapterInfo | undefined;
+  return {
+    __brand: 'GPUAdapterInfo',
+    vendor: info?.vendor ?? '',
+    architecture: info?.architecture ?? '',
+    device: info?.device ?? '',
+    description: info?.description ?? '',
+    subgroupMinSize: info?.subgroupMinSize ?? 4,
+    subgroupMaxSize: info?.subgroupMaxSize ?? 128,
+    isFallbackAdapter: info?.isFallbackAdapter ?? false,
+  };
+}
+
+/** Whether an adapter's driver runs on the CPU. */
+export function isSoftware({ isFallbackAdapter, architecture, description }: GPUAdapterInfo): boolean {
+  return isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${architecture} ${description}`);
+}

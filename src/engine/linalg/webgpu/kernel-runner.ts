@@ -173,7 +173,7 @@ export class KernelRunner {
   }
 
   async #compile({ file, joined = [], prelude }: Kernel): Promise<GPUShaderModule> {
-    const sources = await Promise.all([file, ...joined].map((name) => this.#sourceOf(name)));
+    const sources = await Promise.all([file, ...joined].map(async (name) => this.#sourceOf(name)));
     const code = [...(prelude === undefined ? [] : [prelude]), ...sources].join('\n');
     const { gpu } = this.#device;
     gpu.pushErrorScope('validation');

@@ -1,0 +1,91 @@
+/** Finds the tiles that are fastest on an adapter, by trying them. */
+import { z } from 'zod';
+import { seededRandom } from '../../random.ts';
+import type { GpuDevice } from '../../runtime/device.ts';
+import { scoped } from '../../runtime/scope.ts';
+import type { Dispatch, KernelRunner } from './kernel-runner.ts';
+import { matrixOf } from './matrix.ts';
+import { type ProductDevice, productSteps } from './products.ts';
+import {
+  SHAPE_CLASSES,
+  type ShapeClass,
+  SMALLEST_TILES,
+  tileFits,
+  type TileName,
+  TILES,
+  type TileTable,
+} from './tiles.ts';
+
+/** Part of the key that results are kept under: a change of the kernels or of the tiles makes earlier ones worthless. */
+const VERSION = 1;
+/** Every tile is timed so often, in turn with the others, and its best time counts: what disturbs a GPU only ever slows it down. */
+const ROUNDS = 4;
+/** Products in one submission, so that submitting does not count: as many as fit in so many milliseconds, at most the limit. */
+const SUBMISSION = 10;
+const MOST_PRODUCTS = 32;
+/** A class whose products would take longer than this gets the tile of the class below, untimed, in milliseconds. */
+const PATIENCE = 100;
+
+const tileName = z.enum(Object.keys(TILES) as [TileName, ...TileName[]]);
+/** What {@link tuneTiles} found, as it is kept. */
+export const tileTableSchema = z.object({ small: tileName, medium: tileName, large: tileName });
+
+/** What the result of a tuning is kept under: it holds for this adapter and these kernels. */
+export function tuningKey({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  return [VERSION, vendor, architecture, device, description].join('/');
+}
+
+/** The fastest tile of each class of shapes; takes a second or two on a GPU. */
+export async function tuneTiles(device: GpuDevice, runner: KernelRunner, products: ProductDevice): Promise<TileTable> {
+  const names = (Object.keys(TILES) as TileName[]).filter((name) => tileFits(TILES[name], device.gpu.limits));
+  const table: Record<ShapeClass, TileName> = { ...SMALLEST_TILES };
+  let last: { tile: TileName; milliseconds: number; side: number } | null = null;
+  for (const shape of Object.keys(SHAPE_CLASSES) as ShapeClass[]) {
+    const { side } = SHAPE_CLASSES[shape];
+    if (!last || last.milliseconds * (side / last.side) ** 3 < PATIENCE) {
+      const times = await timesOf(device, runner, products, names, side);
+      const tile = names.reduce((fastest, name) => (times[name] < times[fastest] ? name : fastest));
+      last = { tile, milliseconds: times[tile], side };
+    }
+    table[shape] = last.tile;
+  }
+  return table;
+}
+
+/** Milliseconds of a product of two matrices of this side with each tile. */
+function timesOf(
+  device: GpuDevice,
+  runner: KernelRunner,
+  products: ProductDevice,
+  names: readonly TileName[],
+  side: number,
+): Promise<Record<TileName, number>> {
+  return scoped(async (scope) => {
+    const random = seededRandom(side);
+    const values = Float32Array.from({ length: side * side }, () => random() - 0.5);
+    const operand = scope.track(device.upload(values, [side, side], 'tuning operand'));
+    const result = scope.track(device.allocate([side, side], 'float32', 'tuning result'));
+    const product = { a: matrixOf(operand), b: matrixOf(operand), c: matrixOf(result) };
+    /** Milliseconds of one product among `count` in a row. */
+    const time = async (name: TileName, count: number): Promise<number> => {
+      const [step] = productSteps({ ...products, tiles: { small: name, medium: name, large: name } }, product);
+      const start = performance.now();
+      await runner.run(Array<Dispatch>(count).fill(step), 'tuning');
+      await device.gpu.queue.onSubmittedWorkDone();
+      return (performance.now() - start) / count;
+    };
+    const times = {} as Record<TileName, number>;
+    for (const name of names) {
+      // Compiles.
+      await time(name, 1);
+      times[name] = await time(name, 1);
+    }
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const name of names) {
+        const count = Math.min(MOST_PRODUCTS, Math.max(1, Math.round(SUBMISSION / times[name])));
+        times[name] = Math.min(times[name], await time(name, count));
+      }
+    }
+    return times;
+  });
+}

@@ -1,0 +1,32 @@
+/** The tuning on a real device: it ends, what it finds is of use, and it leaves nothing behind. */
+import { expect, it } from 'vitest';
+import { tileFits, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
+import { tileTableSchema, tuningKey } from '../../src/engine/linalg/webgpu/tuning.ts';
+import { readFloats } from '../../src/engine/runtime/device.ts';
+import { adapterInfo } from '../../src/engine/runtime/gpu.ts';
+import { gaussian, product } from '../unit/linalg/plain.ts';
+import { relativeError } from '../unit/support.ts';
+import { gpuSuite } from './dawn.ts';
+
+const suite = gpuSuite();
+
+it('finds tiles that the device supports, and products stay right with them', async () => {
+  const table = await suite.linalg.tune();
+  expect(tileTableSchema.parse(structuredClone(table))).toEqual(table);
+  for (const name of Object.values(table)) expect(tileFits(TILES[name], suite.device.gpu.limits)).toBe(true);
+  expect(suite.device.liveBuffers).toBe(0);
+  const [a, b] = [gaussian(1)(70 * 90), gaussian(2)(90 * 50)];
+  const c = suite.track(
+    await suite.linalg.matmul(
+      suite.track(suite.device.upload(a, [70, 90])),
+      suite.track(suite.device.upload(b, [90, 50])),
+    ),
+  );
+  expect(relativeError(await readFloats(suite.device, c), product(a, b, [70, 50, 90]))).toBeLessThan(1e-5);
+});
+
+it('keeps what it finds under a name that tells adapters apart', () => {
+  const info = adapterInfo(suite.device.gpu);
+  expect(tuningKey(info)).toContain(info.vendor);
+  expect(tuningKey(Object.assign({}, info, { architecture: 'another' }))).not.toBe(tuningKey(info));
+});
