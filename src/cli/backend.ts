@@ -39,10 +39,7 @@ async function startWebGpu(): Promise<NodeBackend> {
   const { createDawnDevice } = await import('./dawn.ts');
   const { WebGpuLinearAlgebra } = await import('../engine/linalg/webgpu.ts');
   const gpu = await createDawnDevice();
-  // The package offers Node only its WebAssembly build; the WebGPU build is a file beside it.
-  const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'));
-  const ort = (await import(pathToFileURL(join(folder, 'ort.webgpu.bundle.min.mjs')).href)) as OrtModule;
-  ort.env.wasm.numThreads = 1;
+  const ort = await importWebGpuOrt();
   const device = new GpuDevice(gpu);
   const { vendor, architecture, description } = gpu.adapterInfo;
   const linalg = await WebGpuLinearAlgebra.create(device, readShader);
@@ -56,6 +53,14 @@ async function startWebGpu(): Promise<NodeBackend> {
       return Promise.resolve();
     },
   };
+}
+
+/** onnxruntime-web's WebGPU build: the package offers Node only its WebAssembly build, beside which this one lies. */
+export async function importWebGpuOrt(): Promise<OrtModule> {
+  const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'));
+  const ort = (await import(pathToFileURL(join(folder, 'ort.webgpu.bundle.min.mjs')).href)) as OrtModule;
+  ort.env.wasm.numThreads = 1;
+  return ort;
 }
 
 const SHADERS = fileURLToPath(new URL('../../shaders/', import.meta.url));

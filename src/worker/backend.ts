@@ -8,6 +8,7 @@ import { isSoftware, requestGpu } from '../engine/runtime/gpu.ts';
 import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
 import type { Backend } from '../engine/workbench.ts';
 import { wasmPaths } from './ort-assets.ts';
+import { shaderSource } from './shaders.ts';
 
 /** More threads than this do not help models of the sizes that WebAssembly can hold. */
 const MAX_THREADS = 8;
@@ -100,12 +101,4 @@ async function startWasm(reason: string): Promise<BrowserBackend> {
     report: { kind: 'wasm', name, reason, threads },
     lost: new Promise(() => undefined),
   };
-}
-
-const shaders = import.meta.glob<string>('../../shaders/*.wgsl', { query: '?raw', import: 'default', eager: true });
-
-function shaderSource(file: string): string {
-  const source = shaders[`../../shaders/${file}`] as string | undefined;
-  if (source === undefined) throw new DeviceError(`There is no shader “${file}”.`);
-  return source;
 }

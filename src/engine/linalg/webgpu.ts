@@ -117,6 +117,11 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
     return new WebGpuLinearAlgebra(device, runner, productDevice(device, options), twoFloat);
   }
 
+  /** What products are computed with here. */
+  get productDevice(): ProductDevice {
+    return this.#products;
+  }
+
   /** Finds the fastest tiles of this GPU, uses them from now on and returns them, for {@link WebGpuOptions.tiles} of the next time. */
   async tune(): Promise<TileTable> {
     const tiles = await tuneTiles(this.device, this.#runner, this.#products);
