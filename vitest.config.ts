@@ -1,5 +1,11 @@
-/** Tests in Node: `unit` for everything that computes, `gpu` for the kernels on a WebGPU device, one file at a time. */
+/**
+ * Tests with Vitest: `unit` for everything that computes, `gpu` for the kernels on a WebGPU device in Node, one file at a time, and
+ * `chromium` for the same kernels in the machine's browser.
+ */
+import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { findChromium } from './scripts/chromium.mjs';
+import { CHROMIUM_FLAGS } from './tests/browser/fixtures/chromium.ts';
 
 export default defineConfig({
   test: {
@@ -24,6 +30,28 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'chromium',
+          include: ['tests/gpu/{linear-algebra,products}.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                executablePath: findChromium() ?? undefined,
+                // The tests find out what reads workgroup memory before it wrote it.
+                args: [...CHROMIUM_FLAGS, '--enable-dawn-features=disable_workgroup_init'],
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
         },
       },
     ],

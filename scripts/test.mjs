@@ -132,6 +132,16 @@ try {
   console.error(error instanceof Error ? error.message : error);
 }
 
+/**
+ * @param {() => Counts} run
+ * @returns {Counts}
+ */
+function withChromium(run) {
+  if (chromium !== null) return run();
+  console.error('Not run: there is no Chromium.');
+  return ONE_FAILED;
+}
+
 /** @type {[title: string, run: () => Counts][]} */
 const STEPS = [
   ['types', () => check('typescript/bin/tsc', ['--noEmit'])],
@@ -147,19 +157,15 @@ const STEPS = [
   ],
   ['unit', () => vitest('unit')],
   ['gpu', () => vitest('gpu')],
+  ['chromium', () => withChromium(() => vitest('chromium'))],
   [
     'browser',
-    () => {
-      if (chromium === null) {
-        console.error('Not run: there is no Chromium.');
-        return ONE_FAILED;
-      }
-      if (!existsSync(join(ROOT, 'dist', 'index.html'))) {
+    () =>
+      withChromium(() => {
+        if (existsSync(join(ROOT, 'dist', 'index.html'))) return playwright();
         console.error('Not run: there is no build.');
         return ONE_FAILED;
-      }
-      return playwright();
-    },
+      }),
   ],
 ];
 

@@ -4,7 +4,8 @@ import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
 import { folderFiles } from '../../src/cli/node-files.ts';
 import { Workbench } from '../../src/engine/workbench.ts';
 import { demoSequences, tinySequences, worstLogit } from '../unit/families/logits.ts';
-import { DEMO_MODEL, expectBelow, TINY_MODEL } from '../unit/support.ts';
+import { expectBelow } from '../unit/compare.ts';
+import { DEMO_MODEL, TINY_MODEL } from '../unit/support.ts';
 
 let backend: NodeBackend;
 

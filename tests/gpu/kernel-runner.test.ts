@@ -7,7 +7,7 @@ import * as kernels from '../../src/engine/linalg/webgpu/kernels.ts';
 import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import type { Tensor } from '../../src/engine/runtime/tensor.ts';
-import { gpuSuite } from './dawn.ts';
+import { gpuSuite } from './suite.ts';
 
 const suite = gpuSuite();
 

@@ -5,7 +5,7 @@ import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
 import type { Patch } from '../../src/engine/editing/patch.ts';
 import { CancelledError } from '../../src/engine/errors.ts';
 import type { Workbench } from '../../src/engine/workbench.ts';
-import { expectBelow, relativeError } from '../unit/support.ts';
+import { expectBelow, relativeError } from '../unit/compare.ts';
 import { openTiny } from '../unit/tiny.ts';
 
 /** Many times more tokens than the MLP is wide: covariances that differ by float32 rounding alone must not differ in their inverse. */

@@ -1,6 +1,5 @@
 /** Matrix products tile by tile and in every way they are cut up, against double precision, on memory full of NaN. */
 import { describe, expect, it } from 'vitest';
-import { readShader } from '../../src/cli/backend.ts';
 import { KernelRunner } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
 import { block, type Matrix, matrixOf } from '../../src/engine/linalg/webgpu/matrix.ts';
 import {
@@ -14,8 +13,8 @@ import { type Tile, type TileName, TILES } from '../../src/engine/linalg/webgpu/
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import { decodeFloats, encodeFloats } from '../../src/engine/weights/dtype.ts';
 import { gaussian, product, type Values } from '../unit/linalg/plain.ts';
-import { relativeError } from '../unit/support.ts';
-import { gpuSuite } from './dawn.ts';
+import { relativeError } from '../unit/compare.ts';
+import { gpuSuite, shaderSource } from './suite.ts';
 
 const suite = gpuSuite();
 const TOLERANCE = 1e-5;
@@ -38,7 +37,7 @@ function empty(rows: number, columns: number): Matrix {
 let runner: KernelRunner | null = null;
 
 async function run(device: ProductDevice, work: Product): Promise<Float32Array> {
-  runner ??= new KernelRunner(suite.device, readShader);
+  runner ??= new KernelRunner(suite.device, shaderSource);
   const { pieces, length } = piecesOf(device, work);
   const { rows, columns } = work.c;
   const partial = suite.track(suite.device.allocate([pieces, rows, columns]));

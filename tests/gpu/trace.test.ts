@@ -5,7 +5,7 @@ import { CancelledError } from '../../src/engine/errors.ts';
 import type { TraceSettings } from '../../src/engine/tracing/settings.ts';
 import { tracePrompt, TRACE_MEMORY, type PromptTrace, type TraceProgress } from '../../src/engine/tracing/trace.ts';
 import type { Workbench } from '../../src/engine/workbench.ts';
-import { expectBelow } from '../unit/support.ts';
+import { expectBelow } from '../unit/compare.ts';
 import { openTiny } from '../unit/tiny.ts';
 
 const settings: TraceSettings & { noise: number } = {

@@ -5,8 +5,8 @@ import { tileTableSchema, tuningKey } from '../../src/engine/linalg/webgpu/tunin
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import { adapterInfo } from '../../src/engine/runtime/gpu.ts';
 import { gaussian, product } from '../unit/linalg/plain.ts';
-import { relativeError } from '../unit/support.ts';
-import { gpuSuite } from './dawn.ts';
+import { relativeError } from '../unit/compare.ts';
+import { gpuSuite } from './suite.ts';
 
 const suite = gpuSuite();
 

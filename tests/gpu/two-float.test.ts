@@ -11,8 +11,8 @@ import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { seededRandom } from '../../src/engine/random.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import { conditioned, gaussian, product, regularizedSolution } from '../unit/linalg/plain.ts';
-import { expectBelow, relativeError } from '../unit/support.ts';
-import { gpuSuite } from './dawn.ts';
+import { expectBelow, relativeError } from '../unit/compare.ts';
+import { gpuSuite } from './suite.ts';
 
 const suite = gpuSuite();
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { buildEditPrompts } from '../../../src/engine/editing/prompts.ts';
 import { optimizeTargets } from '../../../src/engine/editing/targets.ts';
 import { parseRequests } from '../../../src/engine/tokens/request.ts';
-import { DEMO_MODEL, expectBelow, golden, openModel, relativeError } from '../support.ts';
+import { expectBelow, relativeError } from '../compare.ts';
+import { DEMO_MODEL, golden, openModel } from '../support.ts';
 import { openTiny } from '../tiny.ts';
 import { testParity, type MemitGolden } from './parity.ts';
 

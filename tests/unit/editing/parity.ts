@@ -7,7 +7,7 @@ import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
 import type { MemitSettings } from '../../../src/engine/editing/settings.ts';
 import { parseRequests } from '../../../src/engine/tokens/request.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
-import { expectBelow, relativeError } from '../support.ts';
+import { expectBelow, relativeError } from '../compare.ts';
 
 interface Prediction {
   id: number;

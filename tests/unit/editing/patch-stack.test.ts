@@ -4,7 +4,8 @@ import type { Patch } from '../../../src/engine/editing/patch.ts';
 import { applyPatches, PatchStack } from '../../../src/engine/editing/patch-stack.ts';
 import { ModelError, PatchError } from '../../../src/engine/errors.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
-import { openModel, relativeError, TINY_MODEL } from '../support.ts';
+import { relativeError } from '../compare.ts';
+import { openModel, TINY_MODEL } from '../support.ts';
 import { randomFloats } from '../weights/support.ts';
 
 let bench: Workbench;

@@ -24,7 +24,7 @@ import { EditedWeights, type WeightSet } from '../../../src/engine/families/weig
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import type { EditRequest } from '../../../src/engine/tokens/request.ts';
 import type { RunProgress, Workbench } from '../../../src/engine/workbench.ts';
-import { expectBelow, relativeError } from '../support.ts';
+import { expectBelow, relativeError } from '../compare.ts';
 import { openTiny } from '../tiny.ts';
 
 const settings: MemitSettings = {

@@ -15,7 +15,8 @@ import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
 import { argmax, logProbability } from '../../../src/engine/families/sampling.ts';
 import { EditedWeights } from '../../../src/engine/families/weight-set.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
-import { DEMO_MODEL, expectBelow, golden, openModel } from '../support.ts';
+import { expectBelow } from '../compare.ts';
+import { DEMO_MODEL, golden, openModel } from '../support.ts';
 
 interface EvaluationGolden {
   layers: number[];

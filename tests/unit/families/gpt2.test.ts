@@ -15,7 +15,8 @@ import { familyOf, type LayerPast } from '../../../src/engine/families/language-
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
 import { demoSequences, tinySequences, worstLogit } from './logits.ts';
-import { DEMO_MODEL, expectBelow, golden, openModel, relativeError, TINY_MODEL } from '../support.ts';
+import { expectBelow, relativeError } from '../compare.ts';
+import { DEMO_MODEL, golden, openModel, TINY_MODEL } from '../support.ts';
 
 interface TinyGolden {
   tokens: { text: string; ids: number[] };

@@ -5,7 +5,7 @@ import type { LinearAlgebra } from '../../../src/engine/linalg/linear-algebra.ts
 import { readFloats } from '../../../src/engine/runtime/device.ts';
 import { TensorScope } from '../../../src/engine/runtime/scope.ts';
 import type { Tensor } from '../../../src/engine/runtime/tensor.ts';
-import { expectBelow, relativeError } from '../support.ts';
+import { expectBelow, relativeError } from '../compare.ts';
 import {
   conditioned,
   factorOf,

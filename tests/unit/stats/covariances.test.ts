@@ -10,7 +10,8 @@ import {
 import { computeSecondMoments } from '../../../src/engine/stats/second-moment.ts';
 import { readStatistics, writeStatistics } from '../../../src/engine/stats/statistics-file.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
-import { openModel, relativeError, TINY_MODEL } from '../support.ts';
+import { relativeError } from '../compare.ts';
+import { openModel, TINY_MODEL } from '../support.ts';
 import { TINY_TEXT } from '../tiny.ts';
 import { randomFloats } from '../weights/support.ts';
 

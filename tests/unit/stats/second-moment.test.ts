@@ -5,7 +5,8 @@ import { BLOCK_OUTPUTS } from '../../../src/engine/families/family.ts';
 import { batchOf, forwardRows } from '../../../src/engine/families/forward.ts';
 import { computeSecondMoments } from '../../../src/engine/stats/second-moment.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
-import { openModel, relativeError, TINY_MODEL } from '../support.ts';
+import { relativeError } from '../compare.ts';
+import { openModel, TINY_MODEL } from '../support.ts';
 import { randomFloats } from '../weights/support.ts';
 
 let bench: Workbench;

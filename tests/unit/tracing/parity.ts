@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Workbench } from '../../../src/engine/workbench.ts';
 import type { GridSpec, TraceSettings } from '../../../src/engine/tracing/settings.ts';
 import type { PromptTrace } from '../../../src/engine/tracing/trace.ts';
-import { expectBelow } from '../support.ts';
+import { expectBelow } from '../compare.ts';
 
 /** What trace_oracle.py writes; tests/reference/README.md says what each number is. */
 export interface TraceGolden {

@@ -1,8 +1,7 @@
 /** A WebGPU device for the tests of the kernels, on which a kernel that leaves something unwritten is found out. */
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { readShader } from '../../src/cli/backend.ts';
-import { createDawnDevice } from '../../src/cli/dawn.ts';
 import { WebGpuLinearAlgebra, type WebGpuOptions } from '../../src/engine/linalg/webgpu.ts';
+import type { ShaderSource } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
 import { GpuDevice } from '../../src/engine/runtime/device.ts';
 import { TensorScope } from '../../src/engine/runtime/scope.ts';
 import type { Tensor, TensorType } from '../../src/engine/runtime/tensor.ts';
@@ -29,20 +28,27 @@ export interface GpuBench {
   close(): void;
 }
 
-/**
- * WebGPU clears workgroup memory before a kernel sees it. Without that, what a kernel reads before it wrote it shows; software drivers
- * also compile several times faster.
- */
-const DIRTY_WORKGROUP_MEMORY = 'enable-dawn-features=disable_workgroup_init';
+/** What differs between the places where these tests run. */
+interface Environment {
+  /** With workgroup memory that is not cleared: what a kernel reads before it wrote it then shows. */
+  createDevice(): Promise<GPUDevice>;
+  readonly shaderSource: ShaderSource;
+}
+
+const environment: Environment =
+  typeof document === 'undefined' ? await import('./environment/node.ts') : await import('./environment/page.ts');
+
+/** The text of a file of shaders/, by its name. */
+export const { shaderSource } = environment;
 
 export async function openGpu(options?: WebGpuOptions): Promise<GpuBench> {
-  const gpu = await createDawnDevice([DIRTY_WORKGROUP_MEMORY]);
+  const gpu = await environment.createDevice();
   const uncaught: string[] = [];
   gpu.addEventListener('uncapturederror', ({ error }) => uncaught.push(error.message));
   const device = new PoisonedDevice(gpu);
   return {
     device,
-    linalg: await WebGpuLinearAlgebra.create(device, readShader, options),
+    linalg: await WebGpuLinearAlgebra.create(device, shaderSource, options),
     close: () => {
       gpu.destroy();
       if (uncaught.length > 0) throw new Error(uncaught.join('\n'));
