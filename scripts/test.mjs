@@ -122,6 +122,7 @@ rmSync(RESULTS, { recursive: true, force: true });
 mkdirSync(RESULTS, { recursive: true });
 
 heading('Chromium');
+/** @type {string | null} */
 let chromium = null;
 try {
   chromium = ensureChromium();

@@ -5,7 +5,8 @@
 //
 // 256 threads hold 4 × 4 elements each of the block and of the inverse, all in registers; workgroup memory only carries one block column
 // and one block row from step to step. 16 steps of 4 columns with two barriers each replace 64 steps of one column with
-// three: what takes time here is the chain of dependent steps, not the arithmetic.
+// three: what takes time here is the chain of dependent steps, not the arithmetic. Against blocks of 32 that were solved with, one row a
+// thread, a factorisation of 512 took 437 ms instead of 733 on a software driver, and a solve with it 628 instead of 1,508.
 //
 // A mat4x4f holds a row of its block in each WGSL column, so a product X·Y of blocks is written y * x.
 //

@@ -5,7 +5,8 @@
 // padding. 256 threads are 8 groups of 32 lanes; a thread keeps 4 rows of C in registers, so that what it loads of B serves 4 rows.
 // Where A's rows lie along k (`rows`), the lanes go along k, a group takes 4 rows, and the lanes' sums are added at the end: with
 // subgroup operations where the device has them. Where A is stored [k, m] (`columns`), the lanes go along m and the groups share k.
-// B and C have a step for either axis: with those exchanged, a product with few rows is one with few columns.
+// B and C have a step for either axis: with those exchanged, a product with few rows is one with few columns. Against tiles of 64 × 64, a
+// product of 512 × 4 × 512 took 25 ms instead of 161 on a software driver.
 
 struct Params {
   workgroups: u32,

@@ -31,7 +31,9 @@ export interface Contestant {
 /** Row-major operands, the same for all contestants. */
 function random(rows: number, columns: number, seed: number): Float32Array {
   const uniform = seededRandom(seed);
-  return Float32Array.from({ length: rows * columns }, () => uniform() - 0.5);
+  const values = new Float32Array(rows * columns);
+  for (let i = 0; i < values.length; i += 1) values[i] = uniform() - 0.5;
+  return values;
 }
 
 /** Symmetric and positive definite by its diagonal. */
@@ -258,7 +260,7 @@ export async function tensorflow(): Promise<Contestant | null> {
         run: async (count: number) => {
           for (let i = 0; i < count; i += 1) once().dispose();
           // As the backend itself does before it reads a result.
-          backend['endComputePassEncoder']();
+          backend.endComputePassEncoder();
           backend.submitQueue();
           await backend.queue.onSubmittedWorkDone();
         },

@@ -11,7 +11,7 @@ export interface Measurement {
   readonly gflops: Readonly<Record<string, number>>;
   /** Largest difference from our result beside its largest element, by contestant. */
   readonly difference: Readonly<Record<string, number>>;
-  /** Contestants that failed at this case, and how. */
+  /** Contestants that did not do this case, and why. */
   readonly failures: Readonly<Record<string, string>>;
 }
 
@@ -19,8 +19,10 @@ const SAMPLES = 9;
 /** A sample repeats the work for so long, in milliseconds. */
 const SAMPLE = 60;
 const MOST_REPEATS = 64;
-/** A contestant that needs longer than this for one run is timed by that one run. */
+/** A contestant that needs longer than this for one run is timed by that one run, in milliseconds. */
 const PATIENCE = 5_000;
+/** One that would need longer than this, going by its last case of the operation, is left out. */
+const MOST_PATIENCE = 20_000;
 /** Results of more elements than this are not compared: reading them back takes longer than the work. */
 const COMPARED = 2 ** 21;
 
@@ -31,11 +33,23 @@ interface Entrant {
   readonly samples: number[];
 }
 
-export async function measure(work: Case, contestants: readonly Contestant[]): Promise<Measurement> {
+/** What a contestant needed for an operation so far, by both their names: milliseconds and floating-point operations. */
+export type Experience = Map<string, { milliseconds: number; operations: number }>;
+
+export async function measure(
+  work: Case,
+  contestants: readonly Contestant[],
+  experience: Experience,
+): Promise<Measurement> {
   const entrants: Entrant[] = [];
   const failures: Record<string, string> = {};
   const results = new Map<string, Float32Array>();
   for (const contestant of contestants) {
+    const last = experience.get(`${contestant.name} ${work.operation}`);
+    if (last && (last.milliseconds * operationsOf(work)) / last.operations > MOST_PATIENCE) {
+      failures[contestant.name] = 'left out, it would take too long';
+      continue;
+    }
     try {
       const prepared = await contestant.prepare(work);
       if (!prepared) continue;
@@ -45,6 +59,7 @@ export async function measure(work: Case, contestants: readonly Contestant[]): P
       const once = await timed(prepared, 1);
       const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.round(SAMPLE / once)));
       entrants.push({ name: contestant.name, prepared, repeats, samples: [once] });
+      experience.set(`${contestant.name} ${work.operation}`, { milliseconds: once, operations: operationsOf(work) });
     } catch (error) {
       failures[contestant.name] = error instanceof Error ? error.message.split('\n')[0] : String(error);
     }
@@ -114,7 +129,7 @@ export function lineOf(result: Measurement): string {
   const apart = Object.entries(result.difference).filter(([, value]) => !(value < 1e-3));
   const warnings = [
     ...apart.map(([name, value]) => `${name} differs from ours by ${value.toExponential(1)}`),
-    ...Object.entries(result.failures).map(([name, reason]) => `${name} failed: ${reason}`),
+    ...Object.entries(result.failures).map(([name, reason]) => `${name}: ${reason}`),
   ];
   return [
     `${`${result.case}${result.note && ` (${result.note})`}`.padEnd(52)} ${cells.join(', ')} GFLOP/s${ratio}`,

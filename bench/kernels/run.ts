@@ -7,7 +7,7 @@ import { adapterInfo, isSoftware } from '../../src/engine/runtime/gpu.ts';
 import type { OrtModule } from '../../src/engine/runtime/runtime.ts';
 import { CASES } from './cases.ts';
 import { jaxJs, onnxruntime, ours, tensorflow } from './contestants.ts';
-import { lineOf, measure, type Measurement } from './measure.ts';
+import { type Experience, lineOf, measure, type Measurement } from './measure.ts';
 
 export interface KernelBench {
   readonly adapter: string;
@@ -44,8 +44,9 @@ export async function benchKernels(
   const peers = [onnxruntime(ort, device), await jaxJs(), await tensorflow()];
   const contestants = [ours(linalg, device, shaders), ...peers.filter((peer) => peer !== null)];
   const results: Measurement[] = [];
+  const experience: Experience = new Map();
   for (const work of CASES[options.sizes ?? (software ? 'small' : 'mission')]) {
-    const result = await measure(work, contestants);
+    const result = await measure(work, contestants, experience);
     if (Object.keys(result.milliseconds).length === 0 && Object.keys(result.failures).length === 0) continue;
     results.push(result);
     print(lineOf(result));
