@@ -108,7 +108,7 @@ export default defineConfig(
       ],
       'boundaries/files': [
         { category: 'common', pattern: 'src/engine/{errors,job,random}.ts' },
-        { category: 'worker-contract', pattern: 'src/worker/{api,trace-api,client}.ts' },
+        { category: 'worker-contract', pattern: 'src/worker/{api,benchmark-api,trace-api,client}.ts' },
       ],
     },
     rules: {

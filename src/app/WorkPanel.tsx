@@ -1,6 +1,7 @@
-/** The middle column: the trace, the run and its result, as tabs. */
+/** The middle column: the trace, the run, its result and benchmarks, as tabs. */
 import { Tabs } from 'radix-ui';
 import { useEffect, useRef } from 'react';
+import { BenchmarkPanel } from './benchmark/BenchmarkPanel.tsx';
 import { ResultPanel } from './result/ResultPanel.tsx';
 import { RunPanel } from './run/RunPanel.tsx';
 import { ErrorBoundary } from './shared/ErrorBoundary.tsx';
@@ -29,6 +30,9 @@ export function WorkPanel() {
         <Tabs.Trigger value="result" className={styles.tab}>
           Result
         </Tabs.Trigger>
+        <Tabs.Trigger value="benchmark" className={styles.tab}>
+          Benchmark
+        </Tabs.Trigger>
       </Tabs.List>
       <Tabs.Content value="trace" className={styles.content} tabIndex={-1}>
         <ErrorBoundary part="The trace">
@@ -40,6 +44,11 @@ export function WorkPanel() {
       </Tabs.Content>
       <Tabs.Content value="result" className={styles.content} tabIndex={-1}>
         <ResultPanel />
+      </Tabs.Content>
+      <Tabs.Content value="benchmark" className={styles.content} tabIndex={-1}>
+        <ErrorBoundary part="The benchmark">
+          <BenchmarkPanel />
+        </ErrorBoundary>
       </Tabs.Content>
     </Tabs.Root>
   );

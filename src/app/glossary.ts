@@ -18,6 +18,14 @@ export const glossary = {
   efficacy: 'Share of the edits whose own prompt now gives the new object.',
   generalization: 'Share of the paraphrases that now give the new object.',
   specificity: 'Share of the neighbours that still give their old answer.',
+  ES: 'Efficacy success: share of the edits’ own prompts after which the new object is likelier than the true one.',
+  PS: 'Paraphrase success: the same for other wordings of the prompt.',
+  NS: 'Neighbourhood success: share of the neighbours’ prompts after which the true object stays likelier than the new one.',
+  S: 'Score: the harmonic mean of ES, PS and NS, low as soon as one of them is.',
+  magnitude: 'Mean difference between the probabilities of the right object and of the other one.',
+  accuracy: 'Share of the prompts after which every token of the right object is the likeliest one.',
+  margin:
+    'By how many nats per token the right object is likelier than the other one; below zero the model prefers the other.',
   'causal trace':
     'A test of where a fact is recalled: the subject is blurred by noise, then one hidden state at a time is put back.',
   corrupted: 'Run with noise added to the subject’s tokens, so that the model hardly knows what it is asked about.',

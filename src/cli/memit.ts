@@ -9,7 +9,9 @@ import { z } from 'zod';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
 import { runReportSchema } from '../engine/editing/report.ts';
 import type { Patch } from '../engine/editing/patch.ts';
-import { parseRecords, type CounterFactRecord } from '../engine/evaluation/records.ts';
+import { drawRecords } from '../engine/evaluation/benchmark.ts';
+import { importRecords } from '../engine/evaluation/import.ts';
+import type { CounterFactRecord } from '../engine/evaluation/records.ts';
 import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { readFloats } from '../engine/runtime/device.ts';
 import { sha256 } from '../engine/stats/covariances.ts';
@@ -22,7 +24,7 @@ import { Workbench, type OpenOptions } from '../engine/workbench.ts';
 import { startNodeBackend, type BackendName } from './backend.ts';
 import { folderFiles } from './node-files.ts';
 import { FolderStatistics } from './folder-statistics.ts';
-import { benchmark, drawRecords, evaluatePatches } from './evaluate.ts';
+import { benchmark, evaluatePatches } from './evaluate.ts';
 import { averageFacts, averagePrompts, KINDS, parseTracePrompts, tracePrompts } from './trace.ts';
 
 /** Failures of what was given; all others are failures of the run. */
@@ -169,10 +171,11 @@ async function benchmarkRun(options: {
   });
 }
 
-/** Says on standard error which records are left out, and why. */
+/** Says on standard error which records are left out, or not whole, and why. */
 async function readRecords(file: string): Promise<CounterFactRecord[]> {
-  const { records, faults } = parseRecords(await readJson(file));
-  for (const { index, reason } of faults) process.stderr.write(`Record ${index} is left out: ${reason}\n`);
+  const { records, faults, notes } = importRecords(await readText(file));
+  for (const { record, reason } of faults) process.stderr.write(`Record ${record} is left out: ${reason}\n`);
+  for (const { record, reason } of notes) process.stderr.write(`Record ${record}: ${reason}\n`);
   return records;
 }
 
@@ -396,12 +399,12 @@ function program(): Command {
     .requiredOption('--out <file>', 'where the result goes, as JSON', path)
     .action(trace);
   command('evaluate', 'CounterFact’s metrics on records, with patches or without')
-    .requiredOption('--records <file>', 'JSON list of CounterFact records', path)
+    .requiredOption('--records <file>', 'CounterFact or EasyEdit JSON, JSON lines, CSV or TSV', path)
     .option('--patch <file>', 'patch to evaluate, once per patch', collectPaths, [])
     .requiredOption('--out <file>', 'where the result goes, as JSON', path)
     .action(evaluate);
   command('benchmark', 'draw records, edit them in one run, and evaluate before and after')
-    .option('--records <file>', 'JSON list of CounterFact records; benchmark.json of the model when absent', path)
+    .option('--records <file>', 'the same; benchmark.json of the model when absent', path)
     .option('--edits <n>', 'how many records', parseCount, 10)
     .option('--layers <a,b,c>', 'layers to edit; the preset of the model when absent', parseLayers)
     .option('--seed <n>', 'seed of the draw and of the context templates', parseSeed, 0)

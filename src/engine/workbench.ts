@@ -29,6 +29,8 @@ import { FactBook } from './tokens/facts.ts';
 import type { EditRequest } from './tokens/request.ts';
 import { ModelTokenizer } from './tokens/tokenizer.ts';
 import { Tracer } from './tracing/tracer.ts';
+import { importRecords } from './evaluation/import.ts';
+import type { CounterFactRecord } from './evaluation/records.ts';
 import type { ModelFiles } from './weights/model-files.ts';
 import { readSafetensors, type SafetensorsFile } from './weights/safetensors.ts';
 import type { FileParts } from './weights/safetensors-writer.ts';
@@ -85,6 +87,8 @@ export class Workbench {
   readonly notes: EditingNotes;
   readonly covariances: Covariances;
   readonly tracer: Tracer;
+  readonly #files: ModelFiles;
+  #records: readonly CounterFactRecord[] | null = null;
   #stack = new PatchStack();
   /** Weights of the enabled patches, and which patches those were. */
   #current: { key: string; weights: EditedWeights } | null = null;
@@ -100,6 +104,7 @@ export class Workbench {
     backend: Backend;
     notes: EditingNotes;
     covariances: Covariances;
+    files: ModelFiles;
   }) {
     this.name = parts.name;
     this.hash = parts.hash;
@@ -110,6 +115,7 @@ export class Workbench {
     this.backend = parts.backend;
     this.notes = parts.notes;
     this.covariances = parts.covariances;
+    this.#files = parts.files;
     this.tracer = new Tracer(parts.model, parts.tokenizer, parts.facts);
   }
 
@@ -171,6 +177,7 @@ export class Workbench {
         backend,
         notes,
         covariances: new Covariances(model, sources),
+        files,
       });
     } catch (error) {
       await model.dispose();
@@ -180,6 +187,18 @@ export class Workbench {
 
   get stack(): PatchStack {
     return this.#stack;
+  }
+
+  /**
+   * The records that came with the model (benchmark.json), read when they are first wanted; empty where there are none.
+   * @throws EngineError ('input') when the file holds none that can be used; DownloadError, CancelledError
+   */
+  async records(signal?: AbortSignal): Promise<readonly CounterFactRecord[]> {
+    if (!this.#records) {
+      const text = await this.#files.optionalText('benchmark.json', signal);
+      this.#records = text === null ? [] : importRecords(text).records;
+    }
+    return this.#records;
   }
 
   /** The model's preset: its own, else the published one for its size, else a cautious guess (and which of these it is). */

@@ -4,12 +4,13 @@
  */
 import type { ErrorCode } from '../engine/errors.ts';
 import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { BenchmarkEvent, BenchmarkReport, RecordSetView, RecordSource } from './benchmark-api.ts';
 import type { AverageTraceView, TraceEvent, TraceSettings, TraceView } from './trace-api.ts';
 
 export type { MemitSettings };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 2;
+export const API_VERSION = 3;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -253,6 +254,17 @@ export interface WorkerApi {
   trace(draft: EditDraft, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<TraceView>;
   /** Average over `count` known facts of the unedited model; kept with the model, so a second call with the same settings is instant. */
   averageTrace(count: number, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<AverageTraceView>;
+  /** Reads records from a file's text; they wait in the worker until others are read. */
+  importRecords(name: string, text: string): Promise<RecordSetView>;
+  /**
+   * Asks records of the unedited model and of the model as it is; with `settings`, writes all their new objects first, in one run on top of the
+   * enabled patches, which leaves a new patch on the stack.
+   */
+  benchmark(
+    source: RecordSource,
+    settings: MemitSettings | null,
+    onEvent: (event: BenchmarkEvent) => void,
+  ): Promise<{ report: BenchmarkReport; history: HistoryState }>;
   history(): Promise<HistoryState>;
   setEnabled(patchId: string, enabled: boolean): Promise<HistoryState>;
   rename(patchId: string, name: string): Promise<HistoryState>;

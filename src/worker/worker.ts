@@ -2,16 +2,30 @@
 import * as Comlink from 'comlink';
 import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.ts';
 import type { Job } from '../engine/job.ts';
+import { drawKnownRecords, requestOf } from '../engine/evaluation/benchmark.ts';
+import { evaluateRecords, type RecordLosses } from '../engine/evaluation/counterfact.ts';
+import { importRecords } from '../engine/evaluation/import.ts';
+import type { CounterFactRecord } from '../engine/evaluation/records.ts';
 import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { exportFileName } from '../engine/exporting/file-name.ts';
+import type { WeightSet } from '../engine/families/weight-set.ts';
 import { FactBook } from '../engine/tokens/facts.ts';
 import { httpFiles, localFiles } from '../engine/weights/model-files.ts';
 import { blobSource } from '../engine/weights/byte-source.ts';
 import { toBlob } from '../engine/weights/safetensors-writer.ts';
 import { Workbench } from '../engine/workbench.ts';
 import type { AverageTraceView, TraceSettings, TraceView } from './trace-api.ts';
-import { API_VERSION, type HistoryState, type ModelSummary, type WorkerApi, type WorkerFailure } from './api.ts';
+import {
+  API_VERSION,
+  type HistoryState,
+  type ModelSummary,
+  type RunPhase,
+  type WorkerApi,
+  type WorkerFailure,
+} from './api.ts';
 import { startBackend, type BrowserBackend } from './backend.ts';
+import type { RecordSource } from './benchmark-api.ts';
+import { benchmarkReport, recordSetView } from './benchmark-views.ts';
 import { BrowserStorage } from './storage.ts';
 import { emptyTraceView, finishedTraceView, tokenEvent } from './trace-views.ts';
 import {
@@ -21,7 +35,7 @@ import {
   inspectDraft,
   layerView,
   relationViews,
-  requestOf,
+  requestOf as requestOfDraft,
   stepView,
 } from './views.ts';
 
@@ -32,6 +46,8 @@ let lostMessage: string | null = null;
 /** Of the command that runs and of those waiting. */
 const controllers = new Set<AbortController>();
 let queue: Promise<unknown> = Promise.resolve();
+/** Read last, for a benchmark to come. */
+let imported: { name: string; records: readonly CounterFactRecord[] } | null = null;
 
 /** Runs `body` after the commands before it, whether they succeeded or not. */
 function inTurn<T>(body: (job: Job) => Promise<T>): Promise<T> {
@@ -134,10 +150,39 @@ function summaryOf(
   };
 }
 
+/** The records of a benchmark and what they are called. */
+async function recordsOf(
+  bench: Workbench,
+  source: RecordSource,
+  job: Job,
+): Promise<{ title: string; records: readonly CounterFactRecord[] }> {
+  if (source.kind === 'imported') {
+    if (!imported) throw new EngineError('input', 'No records are imported.', { next: 'Import a file of records.' });
+    return { title: imported.name, records: imported.records };
+  }
+  const { model, tokenizer } = bench;
+  const { count, seed } = source;
+  const shipped = await bench.records(job.signal);
+  if (shipped.length === 0) {
+    throw new EngineError('input', 'This model came without records of facts it knows (benchmark.json).', {
+      next: 'Import a file of records.',
+    });
+  }
+  const records = await drawKnownRecords(model, tokenizer, model.weights, shipped, count, seed, job);
+  return { title: count === 1 ? 'One known fact' : `${count} known facts`, records };
+}
+
 /** Whether a kept average is what is asked for now. */
 function isAnswerTo(kept: AverageTraceView, count: number, settings: TraceSettings): boolean {
   return kept.facts + kept.skipped === count && JSON.stringify(kept.settings) === JSON.stringify(settings);
 }
+
+const RUN_STAGES: Record<RunPhase, string> = {
+  contexts: 'Editing: context templates',
+  statistics: 'Editing: statistics',
+  targets: 'Editing: target states',
+  spread: 'Editing: spreading over the layers',
+};
 
 const api: WorkerApi = {
   version: () => Promise.resolve(API_VERSION),
@@ -188,7 +233,7 @@ const api: WorkerApi = {
   run: (drafts, settings, onEvent) =>
     changeHistory(async (bench, job) => {
       const secondsLeft = estimator();
-      const requests = drafts.map((draft) => requestOf(bench, draft));
+      const requests = drafts.map((draft) => requestOfDraft(bench, draft));
       const patch = await bench.edit(requests, settings, {
         job,
         progress: {
@@ -219,7 +264,7 @@ const api: WorkerApi = {
   trace: (draft, settings, onEvent) =>
     withModel(async (bench, job) => {
       const began = performance.now();
-      const request = requestOf(bench, draft);
+      const request = requestOfDraft(bench, draft);
       const prompt = bench.tracer.locate(request);
       const secondsLeft = estimator();
       let view: TraceView | null = null;
@@ -254,6 +299,50 @@ const api: WorkerApi = {
       const view = { ...average, settings, seconds: (performance.now() - began) / 1000 };
       await storage.saveAverageTrace(bench.hash, view);
       return view;
+    }),
+
+  importRecords: (name, text) =>
+    inTurn(() => {
+      const read = importRecords(text);
+      imported = { name, records: read.records };
+      return Promise.resolve(recordSetView(name, read));
+    }),
+
+  benchmark: (source, settings, onEvent) =>
+    withModel(async (bench, job) => {
+      const began = performance.now();
+      const secondsLeft = estimator();
+      const tell = (stage: string, done: number, total: number): void => {
+        onEvent({ stage, done, total, secondsLeft: secondsLeft(stage, done, total) });
+      };
+      tell('Choosing records', 0, 1);
+      const { title, records } = await recordsOf(bench, source, job);
+      const ask = (weights: WeightSet, stage: string): Promise<RecordLosses[]> =>
+        evaluateRecords(bench.model, bench.tokenizer, weights, records, job, (done, total) => {
+          tell(stage, done, total);
+        });
+      const before = await ask(bench.model.weights, 'Asking the unedited model');
+      let unsaved: WorkerFailure | null = null;
+      if (settings) {
+        const patch = await bench.edit(records.map(requestOf), settings, {
+          job,
+          progress: {
+            onPhase: (phase, done, total) => {
+              tell(RUN_STAGES[phase], done, total);
+            },
+          },
+        });
+        bench.stack.push(patch);
+        unsaved = await failureIn(storage.saveHistory(bench.hash, bench.stack.entries));
+      }
+      const patches = bench.stack.entries.filter(({ enabled }) => enabled).map(({ name }) => name);
+      const after = patches.length === 0 ? null : await ask(await bench.weights(), 'Asking the edited model');
+      const evaluation = { model: bench.name, modelHash: bench.hash, patches, records, before, after };
+      const seconds = (performance.now() - began) / 1000;
+      return {
+        report: benchmarkReport(title, evaluation, settings ? records.length : 0, seconds),
+        history: historyView(bench, unsaved),
+      };
     }),
 
   history: () => withModel((bench) => Promise.resolve(historyView(bench))),

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
  * Expects `value` to be below `limit`. With SHOW_MEASURED set, prints both: docs/fidelity.md quotes what is printed.
  */
 export function expectBelow(quantity: string, value: number, limit: number): void {
-  if (process.env.SHOW_MEASURED)
+  if ('process' in globalThis && process.env.SHOW_MEASURED)
     process.stdout.write(`measured  ${quantity}: ${value.toExponential(1)} (limit ${limit})\n`);
   expect(value, quantity).toBeLessThan(limit);
 }

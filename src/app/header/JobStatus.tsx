@@ -10,7 +10,7 @@ export function JobStatus() {
   const cancel = useStore((state) => state.cancel);
   // Loading shows itself, in bytes, below the header.
   if (!job || job.kind === 'load') return <p className={styles.idle}>{ready && !job ? 'Ready' : ''}</p>;
-  const stoppable = job.kind === 'run' || job.kind === 'trace' || job.kind === 'compare';
+  const stoppable = ['run', 'trace', 'compare', 'benchmark'].includes(job.kind);
   return (
     <div className={styles.job}>
       <span className={styles.label}>{job.label}</span>

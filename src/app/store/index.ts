@@ -1,5 +1,6 @@
 /** The page's state: one store of slices; their actions are the only callers of the worker. */
 import { create, type StateCreator } from 'zustand';
+import { createBenchmarkSlice, type BenchmarkSlice } from './benchmark.ts';
 import { createCompareSlice, type CompareSlice } from './compare.ts';
 import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
 import { createHistorySlice, type HistorySlice } from './history.ts';
@@ -8,7 +9,14 @@ import { createRunSlice, type RunSlice } from './run.ts';
 import { createTraceSlice, type TraceSlice } from './trace.ts';
 import { createViewSlice, type ViewSlice } from './view.ts';
 
-export type Store = ViewSlice & ModelSlice & DraftsSlice & RunSlice & HistorySlice & CompareSlice & TraceSlice;
+export type Store = ViewSlice &
+  ModelSlice &
+  DraftsSlice &
+  RunSlice &
+  HistorySlice &
+  CompareSlice &
+  TraceSlice &
+  BenchmarkSlice;
 export type Slice<T> = StateCreator<Store, [], [], T>;
 
 export const useStore = create<Store>()((...args) => ({
@@ -19,4 +27,5 @@ export const useStore = create<Store>()((...args) => ({
   ...createHistorySlice(...args),
   ...createCompareSlice(...args),
   ...createTraceSlice(...args),
+  ...createBenchmarkSlice(...args),
 }));

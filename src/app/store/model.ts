@@ -10,7 +10,7 @@ import type { Slice } from './index.ts';
 /** The model that ships with the page; its address is the page's to know, the worker lies in another folder. */
 export const DEMO_MODEL: ModelSource = { kind: 'demo', url: new URL('models/demo', document.baseURI).href };
 
-export type JobKind = 'load' | 'run' | 'trace' | 'compare' | 'export' | 'import';
+export type JobKind = 'load' | 'run' | 'trace' | 'compare' | 'benchmark' | 'export' | 'import';
 
 export interface Job {
   id: string;
@@ -63,6 +63,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     get().resetRun(readSettings(model.hash, preset));
     get().resetComparison();
     get().resetTrace(model.averageTrace);
+    get().resetBenchmark();
     get().adoptHistory(model.history);
     get().adoptDrafts(readDrafts(model.hash) ?? model.examples.map((draft) => ({ ...draft, id: newId() })));
     if (get().workTab === 'result') get().refreshComparison();

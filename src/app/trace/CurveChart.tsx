@@ -14,6 +14,7 @@ import {
 } from 'recharts';
 import { formatNumber, formatPoints } from '../format.ts';
 import chart from '../run/Chart.module.css';
+import { roundStep } from '../shared/round-step.ts';
 import type { Band } from '../store/trace.ts';
 import styles from './CurveChart.module.css';
 import type { CurveId, EffectCurve } from './effects.ts';
@@ -63,9 +64,7 @@ function effectTicks(points: readonly Point[]): number[] {
     Object.entries(point).flatMap(([key, value]) => (key === 'layer' ? [] : (value ?? []))),
   );
   const [least, most] = [Math.min(0, ...values), Math.max(0.1, ...values)];
-  const rough = (most - least) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+  const step = roundStep(most - least, 5);
   // A line that dips below zero by less than is seen does not make room for a step.
   const first = least > -0.1 * step ? 0 : Math.floor(least / step);
   const count = Math.ceil(most / step) - first + 1;

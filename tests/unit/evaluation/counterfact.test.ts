@@ -8,9 +8,10 @@ import {
   type RecordLosses,
 } from '../../../src/engine/evaluation/counterfact.ts';
 import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
-import { parseRecords, type CounterFactRecord } from '../../../src/engine/evaluation/records.ts';
+import { importRecords } from '../../../src/engine/evaluation/import.ts';
+import type { CounterFactRecord } from '../../../src/engine/evaluation/records.ts';
 import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
-import { CancelledError, EngineError, RequestError } from '../../../src/engine/errors.ts';
+import { CancelledError, RequestError } from '../../../src/engine/errors.ts';
 import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
 import { argmax, logProbability } from '../../../src/engine/families/sampling.ts';
 import { EditedWeights } from '../../../src/engine/families/weight-set.ts';
@@ -30,7 +31,7 @@ interface EvaluationGolden {
 
 const oracle = golden<EvaluationGolden>('demo-evaluation');
 const benchmark: unknown = JSON.parse(readFileSync(`${DEMO_MODEL}/benchmark.json`, 'utf8'));
-const { records } = parseRecords((benchmark as unknown[]).slice(0, oracle.records.length));
+const { records } = importRecords(JSON.stringify((benchmark as unknown[]).slice(0, oracle.records.length)));
 
 let bench: Workbench;
 
@@ -147,17 +148,6 @@ describe('answers that share rows', () => {
 });
 
 describe('records', { timeout: 60_000 }, () => {
-  it('at fault are told and left out', () => {
-    const bad = { ...records[0], requested_rewrite: undefined };
-    const parsed = parseRecords([records[0], bad, { ...records[1], paraphrase_prompts: 'one' }]);
-    expect(parsed.records).toEqual([records[0]]);
-    expect(parsed.faults.map(({ index }) => index)).toEqual([1, 2]);
-    expect(parsed.faults[0].reason).toMatch(/^requested_rewrite: /);
-    expect(parsed.faults[1].reason).toMatch(/^paraphrase_prompts: /);
-    expect(() => parseRecords([bad])).toThrow(EngineError);
-    expect(() => parseRecords({})).toThrow(/JSON list/);
-  });
-
   it('with a prompt too long are refused with its length', async () => {
     const long: CounterFactRecord = { ...records[0], paraphrase_prompts: ['and so '.repeat(80)] };
     const run = evaluateRecords(bench.model, bench.tokenizer, bench.model.weights, [long]);

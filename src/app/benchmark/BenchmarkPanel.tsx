@@ -1,0 +1,46 @@
+/** Many records at once: did the edits work, do they generalise, what did they break? */
+import { lazy, Suspense } from 'react';
+import { Empty } from '../shared/Empty.tsx';
+import { ErrorBoundary } from '../shared/ErrorBoundary.tsx';
+import panel from '../shared/Panel.module.css';
+import { useStore } from '../store/index.ts';
+import { BenchmarkBar } from './BenchmarkBar.tsx';
+import { CaseTable } from './CaseTable.tsx';
+import { MetricsCard } from './MetricsCard.tsx';
+import { RecordsCard } from './RecordsCard.tsx';
+import styles from './MarginChart.module.css';
+
+// The chart library is loaded when there is something to draw.
+const MarginChart = lazy(() => import('./MarginChart.tsx').then((module) => ({ default: module.MarginChart })));
+
+export function BenchmarkPanel() {
+  const report = useStore((state) => state.report);
+  return (
+    <div className={panel.stack}>
+      <section className={panel.card} aria-label="Start a benchmark">
+        <RecordsCard />
+        <BenchmarkBar />
+      </section>
+      {report ? (
+        <>
+          <MetricsCard report={report} />
+          <section className={panel.card} aria-label="Margins">
+            <ErrorBoundary part="The chart">
+              <Suspense fallback={<div className={styles.space} />}>
+                <MarginChart report={report} />
+              </Suspense>
+            </ErrorBoundary>
+          </section>
+          <CaseTable key={`${report.title} ${report.seconds}`} report={report} />
+        </>
+      ) : (
+        <Empty title="Nothing measured yet">
+          <p>
+            Take facts that the model knows, or records of your own, write all their new objects in one run, and see how
+            many edits took, whether paraphrases follow, and whether neighbours keep their answers.
+          </p>
+        </Empty>
+      )}
+    </div>
+  );
+}

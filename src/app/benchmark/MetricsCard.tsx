@@ -1,0 +1,103 @@
+/** The report's figures: the three shares and the score large, all metrics as a table, and files to take home. */
+import { formatProbability } from '../format.ts';
+import { Button } from '../shared/Button.tsx';
+import panel from '../shared/Panel.module.css';
+import { saveFile } from '../shared/save-file.ts';
+import { toCsv } from '../shared/table.ts';
+import { TableDetails } from '../shared/TableDetails.tsx';
+import { Term } from '../shared/Tip.tsx';
+import type { BenchmarkReport, Metric } from '../../worker/benchmark-api.ts';
+import type { GlossaryTerm } from '../glossary.ts';
+import { reportHtml } from './report-html.ts';
+import { GROUPS, metricRows, metricsTable, promptsTable } from './report-tables.ts';
+import styles from './MetricsCard.module.css';
+
+export function MetricsCard({ report }: { report: BenchmarkReport }) {
+  const rows = metricRows(report);
+  const score = rows.find(({ name }) => name === 'S');
+  return (
+    <section className={panel.card} aria-label="Metrics">
+      <div className={panel.head}>
+        <h2>{report.title}</h2>
+        <span className={panel.small}>
+          {report.patches.length === 0 ? 'unedited model' : `with ${report.patches.join(', ')}`}
+        </span>
+      </div>
+      <dl className={styles.cards}>
+        {GROUPS.map(({ id, name, success }) => (
+          <Share
+            key={id}
+            term={success}
+            name={name}
+            before={report.before.groups[id]?.success ?? null}
+            after={report.after?.groups[id]?.success ?? null}
+          />
+        ))}
+        <Share term="S" name="Score" before={score?.before ?? null} after={score?.after ?? null} />
+      </dl>
+      <MetricsDetails report={report} />
+      <Files report={report} />
+    </section>
+  );
+}
+
+function Share({
+  term,
+  name,
+  before,
+  after,
+}: {
+  term: GlossaryTerm;
+  name: string;
+  before: Metric | null;
+  after: Metric | null;
+}) {
+  const shown = after ?? before;
+  return (
+    <div className={styles.share}>
+      <dt>
+        <Term name={term}>{term}</Term> <span className={panel.small}>{name}</span>
+      </dt>
+      <dd className={after ? styles.after : styles.before}>
+        {shown ? formatProbability(shown.mean) : 'nothing to measure'}
+        {shown && shown.interval > 0 && <span className={panel.small}> ± {(100 * shown.interval).toFixed(1)}</span>}
+      </dd>
+      {after && before && <dd className={panel.small}>before {formatProbability(before.mean)}</dd>}
+    </div>
+  );
+}
+
+function MetricsDetails({ report }: { report: BenchmarkReport }) {
+  return (
+    <>
+      <p className={panel.small}>
+        ± is half of the 95 % interval over the records. The table adds <Term name="magnitude" /> (EM, PM, NM) and{' '}
+        <Term name="accuracy" /> (EA, PA, NA).
+      </p>
+      <TableDetails name={`Metrics of ${report.title}`} table={metricsTable(report)} />
+    </>
+  );
+}
+
+function Files({ report }: { report: BenchmarkReport }) {
+  const stem = `benchmark-${report.title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-')}`;
+  const files: { name: string; extension: string; type: string; content: () => string }[] = [
+    { name: 'Report (HTML)', extension: 'html', type: 'text/html', content: () => reportHtml(report) },
+    { name: 'Prompts (CSV)', extension: 'csv', type: 'text/csv', content: () => toCsv(promptsTable(report)) },
+    { name: 'Cases (JSON)', extension: 'json', type: 'application/json', content: () => report.referenceJson },
+  ];
+  return (
+    <div className={styles.files} role="group" aria-label="Save the report">
+      {files.map(({ name, extension, type, content }) => (
+        <Button
+          key={extension}
+          variant="quiet"
+          icon="down"
+          onClick={() => saveFile(`${stem}.${extension}`, new Blob([content()], { type }))}
+        >
+          {name}
+        </Button>
+      ))}
+    </div>
+  );
+}

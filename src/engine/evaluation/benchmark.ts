@@ -1,0 +1,82 @@
+/** Benchmarks on records: which of them are drawn, and the edit each of them asks for. */
+import { EngineError } from '../errors.ts';
+import type { LanguageModel } from '../families/language-model.ts';
+import type { WeightSet } from '../families/weight-set.ts';
+import { checkpoint, type Job } from '../job.ts';
+import { seededRandom } from '../random.ts';
+import { answerText, type EditRequest, fillPrompt } from '../tokens/request.ts';
+import type { ModelTokenizer } from '../tokens/tokenizer.ts';
+import type { CounterFactRecord } from './records.ts';
+import { scoreAnswers } from './score.ts';
+
+/** Records whose prompts are asked at once when known facts are sought. */
+const ASKED_AT_ONCE = 32;
+
+/** All records in random order, each subject once: its first one there. The same order for the same seed. */
+function shuffled(records: readonly CounterFactRecord[], seed: number): CounterFactRecord[] {
+  const random = seededRandom(seed);
+  const left = [...records];
+  const drawn = new Map<string, CounterFactRecord>();
+  while (left.length > 0) {
+    const [record] = left.splice(Math.floor(random() * left.length), 1);
+    const { subject } = record.requested_rewrite;
+    if (!drawn.has(subject)) drawn.set(subject, record);
+  }
+  return [...drawn.values()];
+}
+
+/**
+ * `count` records, each equally likely and no subject twice; the same ones for the same seed.
+ * @throws EngineError ('input') when there are fewer
+ */
+export function drawRecords(records: readonly CounterFactRecord[], count: number, seed: number): CounterFactRecord[] {
+  return enough(shuffled(records, seed).slice(0, count), count, 'with subjects of their own');
+}
+
+/**
+ * The same among the records whose true object is the model's own answer: what it does not know cannot be un-known.
+ * @throws EngineError ('input') when there are fewer; CancelledError
+ */
+export async function drawKnownRecords(
+  model: LanguageModel,
+  tokenizer: ModelTokenizer,
+  weights: WeightSet,
+  records: readonly CounterFactRecord[],
+  count: number,
+  seed: number,
+  job: Job = {},
+): Promise<CounterFactRecord[]> {
+  const known: CounterFactRecord[] = [];
+  const order = shuffled(records, seed);
+  for (let at = 0; at < order.length && known.length < count; at += ASKED_AT_ONCE) {
+    await checkpoint(job);
+    const some = order.slice(at, at + ASKED_AT_ONCE);
+    const items = some.map(({ requested_rewrite: { prompt, subject, target_true: truth } }) => ({
+      promptIds: tokenizer.encode(fillPrompt(prompt, subject), { special: true }),
+      answerIds: tokenizer.encode(answerText(truth.str), { special: false }),
+    }));
+    const scores = await scoreAnswers(model, weights, items, job.signal);
+    known.push(...some.filter((_, i) => scores[i].says));
+  }
+  return enough(known.slice(0, count), count, 'that the model knows');
+}
+
+/** The edit that a record asks for. */
+export function requestOf({ case_id: caseId, requested_rewrite: rewrite }: CounterFactRecord): EditRequest {
+  const { prompt, subject, target_new: targetNew, target_true: targetTrue, relation_id: relationId } = rewrite;
+  return {
+    caseId,
+    prompt,
+    subject,
+    targetNew: targetNew.str,
+    targetTrue: targetTrue.str,
+    ...(relationId === undefined ? {} : { relationId }),
+  };
+}
+
+function enough(drawn: CounterFactRecord[], count: number, which: string): CounterFactRecord[] {
+  if (drawn.length < count) {
+    throw new EngineError('input', `${count} records were asked for; there are ${drawn.length} ${which}.`);
+  }
+  return drawn;
+}

@@ -1,0 +1,70 @@
+/** Benchmarks in the page: known facts edited and measured, records of one's own, and their files. */
+import { readFile } from 'node:fs/promises';
+import { expect, test, type Page } from '@playwright/test';
+
+async function openBenchmark(page: Page): Promise<void> {
+  await page.goto('/?backend=wasm');
+  await page.getByRole('tab', { name: 'Benchmark' }).click();
+  await expect(page.getByRole('button', { name: 'Edit and measure' })).toBeEnabled({ timeout: 120_000 });
+}
+
+async function saved(page: Page, button: string): Promise<string> {
+  const waiting = page.waitForEvent('download');
+  await page.getByRole('button', { name: button }).click();
+  return readFile(await (await waiting).path(), 'utf8');
+}
+
+test('ten known facts: edit, measure, look at them, take the report home', async ({ page }, info) => {
+  await openBenchmark(page);
+  await page.getByRole('radio', { name: '10 facts' }).click();
+  await page.getByRole('button', { name: 'Edit and measure' }).click();
+  await expect(page.getByRole('button', { name: 'Cancel', exact: true }).last()).toBeEnabled();
+  await expect(page.getByText('10 records measured in')).toBeVisible({ timeout: 240_000 });
+  await expect(page.getByRole('switch')).toHaveCount(1);
+
+  const metrics = page.getByRole('region', { name: 'Metrics', exact: true });
+  await metrics.getByText('Show as table').click();
+  const row = metrics.getByRole('row', { name: /^ES/ });
+  // The facts are known: before the edit none of the new objects is likelier.
+  await expect(row.getByRole('cell').nth(2)).toHaveText('0');
+  expect(Number(await row.getByRole('cell').nth(4).textContent())).toBeGreaterThanOrEqual(90);
+  await info.attach('report', { body: await page.screenshot({ fullPage: true }), contentType: 'image/png' });
+
+  const records = page.getByRole('region', { name: 'Records', exact: true });
+  const first = records.getByRole('button').first();
+  await first.click();
+  await expect(records.getByText(/P\(.+\) .+ → .+/).first()).toBeVisible();
+  await page.getByLabel('Search records').fill('no such subject');
+  await expect(page.getByText('0 of 10')).toBeVisible();
+
+  const cases = JSON.parse(await saved(page, 'Cases (JSON)')) as { summary: { post: object }; cases: object[] };
+  expect(cases.cases).toHaveLength(10);
+  expect(cases.summary.post).toHaveProperty('rewrite_success');
+  expect((await saved(page, 'Prompts (CSV)')).split('\r\n').length).toBeGreaterThan(10 * 3);
+  expect(await saved(page, 'Report (HTML)')).toMatch(/^<!doctype html>[^]*<h2>Prompts<\/h2>/);
+});
+
+test('records of one’s own: faults are told, good ones are measured, the model stays as it is', async ({ page }) => {
+  await openBenchmark(page);
+  await page.getByRole('radio', { name: 'Imported' }).click();
+  await expect(page.getByText('Import a file of records first.')).toBeVisible();
+  const table =
+    'subject,prompt,object,true object\nFrance,The capital of {} is,Rome,Paris\nSpain,no place for it,Rome,Madrid\n';
+  await page
+    .getByLabel('Records file')
+    .setInputFiles({ name: 'mine.csv', mimeType: 'text/csv', buffer: Buffer.from(table) });
+  await expect(page.getByText('1 record, 0 paraphrases, 0 neighbours; 1 record left out.')).toBeVisible();
+  await expect(page.getByRole('list', { name: 'Left out' })).toContainText(
+    'Record 2: the subject “Spain” does not stand',
+  );
+  await page.getByRole('button', { name: 'Only measure' }).click();
+  await expect(page.getByText('1 record measured in')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('switch')).toHaveCount(0);
+  await expect(page.getByRole('region', { name: 'Metrics', exact: true })).toContainText('nothing to measure');
+
+  await page
+    .getByLabel('Records file')
+    .setInputFiles({ name: 'bad.json', mimeType: 'application/json', buffer: Buffer.from('[{"a": 1') });
+  await expect(page.getByRole('alert')).toContainText('The records could not be read.');
+  await expect(page.getByText('mine.csv')).toHaveCount(2);
+});

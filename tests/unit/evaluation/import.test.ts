@@ -1,0 +1,138 @@
+/** Every form of records that people have, and what is told about those that cannot be used. */
+import { describe, expect, it } from 'vitest';
+import { EngineError } from '../../../src/engine/errors.ts';
+import { importRecords } from '../../../src/engine/evaluation/import.ts';
+
+const full = {
+  case_id: 7,
+  pararel_idx: 1,
+  requested_rewrite: {
+    prompt: 'The mother tongue of {} is',
+    relation_id: 'P103',
+    subject: 'Danielle Darrieux',
+    target_new: { str: 'English', id: 'Q1860' },
+    target_true: { str: 'French', id: 'Q150' },
+  },
+  paraphrase_prompts: ['Danielle Darrieux, a native'],
+  neighborhood_prompts: ['Montesquieu, speaker of'],
+};
+const flat = {
+  case_id: 2,
+  subject: 'Toko Yasuda',
+  prompt: 'Toko Yasuda, the',
+  target_new: 'piano',
+  ground_truth: 'guitar',
+  rephrase_prompt: 'Toko Yasuda is incredible at',
+  locality_prompt: 'John Lennon performs on the',
+  locality_ground_truth: 'guitar',
+};
+const flatRecord = {
+  case_id: 2,
+  requested_rewrite: {
+    prompt: '{}, the',
+    subject: 'Toko Yasuda',
+    target_new: { str: 'piano' },
+    target_true: { str: 'guitar' },
+  },
+  paraphrase_prompts: ['Toko Yasuda is incredible at'],
+  neighborhood_prompts: ['John Lennon performs on the'],
+};
+
+describe('importRecords', () => {
+  it('takes CounterFact’s own records as they are, further fields too', () => {
+    expect(importRecords(JSON.stringify([full]))).toEqual({ records: [full], faults: [], notes: [] });
+    expect(importRecords(JSON.stringify(full)).records).toEqual([full]);
+  });
+
+  it('numbers records of multi_counterfact that have nothing but the rewrite', () => {
+    const { records } = importRecords(JSON.stringify([full, { requested_rewrite: full.requested_rewrite }]));
+    expect(records[1]).toEqual({
+      case_id: 1,
+      requested_rewrite: full.requested_rewrite,
+      paraphrase_prompts: [],
+      neighborhood_prompts: [],
+    });
+  });
+
+  it('takes the flattened form, a record a line or as a list', () => {
+    for (const content of [`${JSON.stringify(flat)}\n\n${JSON.stringify(flat)}\n`, JSON.stringify([flat, flat])]) {
+      expect(importRecords(content).records).toEqual([flatRecord, flatRecord]);
+    }
+  });
+
+  it('takes EasyEdit’s requests, whose answers may be lists', () => {
+    const request = {
+      prompt: 'Who leads Apple? It is',
+      subject: 'Apple',
+      target_new: 'Ann',
+      ground_truth: ['Tim Cook', 'Cook'],
+    };
+    const [record] = importRecords(JSON.stringify([request])).records;
+    expect(record.requested_rewrite).toEqual({
+      prompt: 'Who leads {}? It is',
+      subject: 'Apple',
+      target_new: { str: 'Ann' },
+      target_true: { str: 'Tim Cook' },
+    });
+  });
+
+  it.each([
+    ['CSV', 'Subject,Prompt,Object,True object\r\n"Paris, Texas",{} lies in,"Oslo",Texas\r\n'],
+    ['TSV', 'subject\tprompt\ttarget_new\ttarget_true\nParis, Texas\t{} lies in\tOslo\tTexas\n'],
+    [
+      'CSV with a byte order mark and blank lines',
+      '\uFEFFprompt;subject;new;old\n\n{} lies in;Paris, Texas;Oslo;Texas\n\n',
+    ],
+  ])('takes a table: %s', (_, content) => {
+    const [record] = importRecords(content).records;
+    expect(record.requested_rewrite).toEqual({
+      prompt: '{} lies in',
+      subject: 'Paris, Texas',
+      target_new: { str: 'Oslo' },
+      target_true: { str: 'Texas' },
+    });
+  });
+
+  it('keeps the good records and tells what is wrong with the others, by number', () => {
+    const broken = [
+      flat,
+      { ...flat, target_new: '' },
+      { ...flat, prompt: 'He is' },
+      { ...full, requested_rewrite: { ...full.requested_rewrite, prompt: 'no place' } },
+      { src: 'Who?', answers: ['x'] },
+      'text',
+      { ...full, requested_rewrite: { ...full.requested_rewrite, target_new: {} } },
+    ];
+    const { records, faults } = importRecords(JSON.stringify(broken));
+    expect(records).toEqual([flatRecord]);
+    expect(faults.map(({ record }) => record)).toEqual([2, 3, 4, 5, 6, 7]);
+    expect(faults[0].reason).toBe('the new object is missing or not text');
+    expect(faults[1].reason).toContain('“Toko Yasuda” does not stand in the prompt');
+    expect(faults[2].reason).toContain('no {}');
+    expect(faults[3].reason).toContain('zsRE');
+    expect(faults[5].reason).toContain('requested_rewrite.target_new.str');
+  });
+
+  it('tells of a line that is no JSON', () => {
+    const { records, faults } = importRecords(`${JSON.stringify(flat)}\n{"subject": \n`);
+    expect(records).toHaveLength(1);
+    expect(faults).toEqual([{ record: 2, reason: expect.stringContaining('this line is no JSON') as string }]);
+  });
+
+  it('says so when a neighbour has an answer of its own', () => {
+    const { records, notes } = importRecords(JSON.stringify([{ ...flat, locality_ground_truth: 'drums' }]));
+    expect(records[0].neighborhood_prompts).toEqual([]);
+    expect(notes).toEqual([{ record: 1, reason: expect.stringContaining('“drums”') as string }]);
+  });
+
+  it.each([
+    ['', 'there is nothing in it'],
+    ['[]', 'there is nothing in it'],
+    ['[1, 2', 'no JSON'],
+    ['hello', 'neither JSON nor a table'],
+    ['name,age\nAnn,3', 'record 1: the subject is missing'],
+  ])('refuses %j', (content, reason) => {
+    expect(() => importRecords(content)).toThrow(EngineError);
+    expect(() => importRecords(content)).toThrow(reason);
+  });
+});
