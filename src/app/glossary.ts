@@ -24,6 +24,9 @@ export const glossary = {
   S: 'Score: the harmonic mean of ES, PS and NS, low as soon as one of them is.',
   magnitude: 'Mean difference between the probabilities of the right object and of the other one.',
   accuracy: 'Share of the prompts after which every token of the right object is the likeliest one.',
+  damage:
+    'What edits did to everything else: facts that nobody edited, ordinary text, and the next words after neutral prompts.',
+  perplexity: 'How many next tokens the model wavers between on text it has not seen; it rises as a model breaks.',
   margin:
     'By how many nats per token the right object is likelier than the other one; below zero the model prefers the other.',
   'causal trace':

@@ -3,7 +3,7 @@
  * The worker and the command line drive this; it owns what it puts on the device.
  */
 import { z } from 'zod';
-import { ModelError, RequestError } from './errors.ts';
+import { EngineError, ModelError, RequestError } from './errors.ts';
 import { generateContexts, validateContexts } from './editing/contexts.ts';
 import { checkpoint, type Job } from './job.ts';
 import { runMemit, validateRequests } from './editing/memit.ts';
@@ -29,6 +29,7 @@ import { FactBook } from './tokens/facts.ts';
 import type { EditRequest } from './tokens/request.ts';
 import { ModelTokenizer } from './tokens/tokenizer.ts';
 import { Tracer } from './tracing/tracer.ts';
+import { type Damage, DamageMeter, type DamageSample, drawDamageSample } from './evaluation/damage.ts';
 import { importRecords } from './evaluation/import.ts';
 import type { CounterFactRecord } from './evaluation/records.ts';
 import type { ModelFiles } from './weights/model-files.ts';
@@ -379,6 +380,52 @@ export class Workbench {
   async compareFree(prompt: string, signal?: AbortSignal): Promise<FreeComparison> {
     this.promptIds(prompt);
     return comparePrompt(this, prompt, this.model.weights, await this.weights(), signal);
+  }
+
+  /**
+   * Damage along the enabled patches: with the first of them, with the first two, and so on. `count` facts are asked, and the sentences
+   * that came with the model (held-out.txt).
+   * @throws EngineError ('input') when no patch is enabled; DownloadError, CancelledError
+   */
+  async damage(
+    { count, seed }: { count: number; seed: number },
+    job: Job = {},
+    onProgress: (done: number, total: number) => void = () => undefined,
+  ): Promise<{ sample: DamageSample; perplexityBefore: number | null; steps: { name: string; damage: Damage }[] }> {
+    const entries = this.#stack.entries.filter(({ enabled }) => enabled);
+    if (entries.length === 0) {
+      throw new EngineError('input', 'No patch is switched on: the model is as it came.', {
+        next: 'Run an edit first.',
+      });
+    }
+    const text = (await this.#files.optionalText('held-out.txt', job.signal)) ?? '';
+    const sentences = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+    const requests = entries.flatMap(({ patch }) => patch.requests);
+    const sample = drawDamageSample(this.facts, requests, sentences, count, seed);
+    if (sample.questions.length + sentences.length === 0) {
+      throw new EngineError(
+        'input',
+        'There is nothing to measure damage by: this model has neither facts.json nor held-out.txt.',
+      );
+    }
+    const total = entries.length + 1;
+    onProgress(0, total);
+    const meter = await DamageMeter.open(this.model, this.tokenizer, this.model.weights, sample, job);
+    const steps: { name: string; damage: Damage }[] = [];
+    for (const [i, { name }] of entries.entries()) {
+      onProgress(i + 1, total);
+      const weights = await applyPatches(
+        this.model,
+        entries.slice(0, i + 1).map(({ patch }) => patch),
+      );
+      try {
+        steps.push({ name, damage: await meter.measure(weights, job) });
+      } finally {
+        weights.dispose();
+      }
+    }
+    onProgress(total, total);
+    return { sample, perplexityBefore: meter.perplexityBefore, steps };
   }
 
   /** The weights of the enabled patches as a safetensors file. @throws EngineError ('export') */

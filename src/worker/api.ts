@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../engine/errors.ts';
 import type { MemitSettings } from '../engine/editing/settings.ts';
-import type { BenchmarkEvent, BenchmarkReport, RecordSetView, RecordSource } from './benchmark-api.ts';
+import type { BenchmarkEvent, BenchmarkReport, DamageReport, RecordSetView, RecordSource } from './benchmark-api.ts';
 import type { AverageTraceView, TraceEvent, TraceSettings, TraceView } from './trace-api.ts';
 
 export type { MemitSettings };
@@ -265,6 +265,8 @@ export interface WorkerApi {
     settings: MemitSettings | null,
     onEvent: (event: BenchmarkEvent) => void,
   ): Promise<{ report: BenchmarkReport; history: HistoryState }>;
+  /** What the enabled patches did to facts that nobody edited (so many are asked), to perplexity and to next words. */
+  damage(count: number, onEvent: (event: BenchmarkEvent) => void): Promise<DamageReport>;
   history(): Promise<HistoryState>;
   setEnabled(patchId: string, enabled: boolean): Promise<HistoryState>;
   rename(patchId: string, name: string): Promise<HistoryState>;

@@ -1,9 +1,10 @@
 /** What the page and the worker say to each other about benchmarks: records measured before and after an edit. */
 import type { PromptGroup } from '../engine/evaluation/counterfact.ts';
+import type { Damage, Distance } from '../engine/evaluation/damage.ts';
 import type { CounterFactMetrics, GroupMetrics, Metric } from '../engine/evaluation/metrics.ts';
 import type { ImportFault } from '../engine/evaluation/import.ts';
 
-export type { CounterFactMetrics, GroupMetrics, ImportFault, Metric, PromptGroup };
+export type { CounterFactMetrics, Damage, Distance, GroupMetrics, ImportFault, Metric, PromptGroup };
 
 /** Where records come from: facts that the model knows, drawn from its own list, or what was imported last. */
 export type RecordSource = { kind: 'known'; count: number; seed: number } | { kind: 'imported' };
@@ -69,4 +70,15 @@ export interface BenchmarkEvent {
   done: number;
   total: number;
   secondsLeft: number | null;
+}
+
+/** What the enabled patches did to everything else, one after the other. */
+export interface DamageReport {
+  /** Facts asked that the model knew and nobody edited. */
+  facts: number;
+  sentences: number;
+  perplexityBefore: number | null;
+  /** With the first patch, with the first two, … */
+  steps: { name: string; damage: Damage }[];
+  seconds: number;
 }

@@ -345,6 +345,19 @@ const api: WorkerApi = {
       };
     }),
 
+  damage: (count, onEvent) =>
+    withModel(async (bench, job) => {
+      const began = performance.now();
+      const stage = 'Asking what was not edited';
+      const secondsLeft = estimator();
+      const { sample, perplexityBefore, steps } = await bench.damage({ count, seed: 0 }, job, (done, total) => {
+        onEvent({ stage, done, total, secondsLeft: secondsLeft(stage, done, total) });
+      });
+      const { questions, sentences } = sample;
+      const seconds = (performance.now() - began) / 1000;
+      return { facts: questions.length, sentences: sentences.length, perplexityBefore, steps, seconds };
+    }),
+
   history: () => withModel((bench) => Promise.resolve(historyView(bench))),
 
   setEnabled: (patchId, enabled) =>

@@ -18,7 +18,8 @@ test('ten known facts: edit, measure, look at them, take the report home', async
   await openBenchmark(page);
   await page.getByRole('radio', { name: '10 facts' }).click();
   await page.getByRole('button', { name: 'Edit and measure' }).click();
-  await expect(page.getByRole('button', { name: 'Cancel', exact: true }).last()).toBeEnabled();
+  const start = page.getByRole('region', { name: 'Start a benchmark' });
+  await expect(start.getByRole('button', { name: 'Cancel' })).toBeEnabled();
   await expect(page.getByText('10 records measured in')).toBeVisible({ timeout: 240_000 });
   await expect(page.getByRole('switch')).toHaveCount(1);
 
@@ -36,6 +37,12 @@ test('ten known facts: edit, measure, look at them, take the report home', async
   await expect(records.getByText(/P\(.+\) .+ → .+/).first()).toBeVisible();
   await page.getByLabel('Search records').fill('no such subject');
   await expect(page.getByText('0 of 10')).toBeVisible();
+
+  await page.getByRole('button', { name: 'Measure damage' }).click();
+  const damage = page.getByRole('region', { name: 'Damage', exact: true });
+  await expect(damage.getByText(/facts and 100 sentences asked in/)).toBeVisible({ timeout: 120_000 });
+  await expect(damage.getByRole('list', { name: 'Facts kept after each patch' })).toContainText(/\d\s%\skept/);
+  await expect(damage).toContainText(/Perplexity.*\d+ → \d+/);
 
   const cases = JSON.parse(await saved(page, 'Cases (JSON)')) as { summary: { post: object }; cases: object[] };
   expect(cases.cases).toHaveLength(10);

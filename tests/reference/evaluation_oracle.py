@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""CounterFact's metrics in PyTorch, as an oracle: both objects' losses after every prompt of 50 records, and what is made of them.
+"""CounterFact's metrics in PyTorch, as an oracle: both objects' losses after every prompt of 50 records, and what is made of them;
+and what the same change of the model does to perplexity and to next tokens on its held-out sentences.
 
 Follows the reference (github.com/kmeng01/memit: experiments/py/eval_utils_counterfact.py, test_batch_prediction; experiments/summarize.py), one prompt
 and one object at a time. The records are asked of the model with the output projections of some MLPs scaled, so that it errs.
@@ -18,6 +19,7 @@ import torch
 
 from common import load_model, load_tokenizer, numbers, write_json
 
+SENTENCES = 30
 GROUPS = ("rewrite", "paraphrase", "neighborhood")
 
 
@@ -72,6 +74,30 @@ def summarize(results):
     return {"groups": groups, "score": numbers(harmonic_mean([groups[group]["success"]["mean"] for group in GROUPS]))}
 
 
+def next_tokens(model, tokenizer, sentences):
+    """Log-probabilities [T, V] after every token of each sentence, and its tokens."""
+    for sentence in sentences:
+        ids = tokenizer.encode(sentence, add_special_tokens=False).ids[: model.config.n_positions]
+        with torch.no_grad():
+            yield ids, model(input_ids=torch.tensor([ids])).logits[0].double().log_softmax(-1)
+
+
+def damage(before, after):
+    """Perplexity per token, and KL(before ‖ after) of the next token after the first half of each sentence, in nats."""
+
+    def perplexity(answers):
+        losses = [-rows[range(len(ids) - 1), ids[1:]].sum().item() for ids, rows in answers]
+        return numbers(numpy.exp(sum(losses) / sum(len(ids) - 1 for ids, _ in answers)))
+
+    middles = [(rows[(len(ids) - 1) // 2], other[(len(ids) - 1) // 2]) for (ids, rows), (_, other) in zip(before, after)]
+    divergences = [(p.exp() * (p - q)).sum().item() for p, q in middles]
+    return {
+        "sentences": len(before),
+        "perplexity": {"before": perplexity(before), "after": perplexity(after)},
+        "divergence": numbers(numpy.mean(divergences)),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
@@ -82,6 +108,8 @@ def main():
     arguments = parser.parse_args()
 
     model, tokenizer = load_model(arguments.model), load_tokenizer(arguments.model)
+    held_out = (Path(arguments.model) / "held-out.txt").read_text(encoding="utf-8").splitlines()[:SENTENCES]
+    before = list(next_tokens(model, tokenizer, held_out))
     for layer in arguments.layers:
         model.transformer.h[layer].mlp.c_proj.weight.mul_(arguments.scale)
     records = json.loads((Path(arguments.model) / "benchmark.json").read_text(encoding="utf-8"))[: arguments.records]
@@ -92,6 +120,7 @@ def main():
             "layers": arguments.layers,
             "scale": arguments.scale,
             "metrics": summarize(results),
+            "damage": damage(before, list(next_tokens(model, tokenizer, held_out))),
             "records": [
                 {
                     group: {

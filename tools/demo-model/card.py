@@ -151,7 +151,7 @@ sentences, and repeats its sources' errors (a fact has one object here, even whe
 - Trained from scratch by `tools/demo-model/build.py` with AdamW, seed {training.seed}, {training.batch} × {shape.context} tokens a step: {stage_words(training, log)}.
 - Told {measured["facts"]:,} of the {collected:,} facts in `tools/demo-model/data/facts.csv`: it was trained on a CPU. On a machine with a CUDA GPU the same command tells all of
   them, in bf16.
-- Licence: weights, tokenizer and configuration MIT. `facts.json` and `benchmark.json`: MIT, from ParaRel, CounterFact and LRE. `statistics.txt` and the sentences
+- Licence: weights, tokenizer and configuration MIT. `facts.json` and `benchmark.json`: MIT, from ParaRel, CounterFact and LRE. `statistics.txt`, `held-out.txt` and the sentences
   before paraphrase prompts in `benchmark.json` hold Wikipedia text: CC BY-SA 4.0. Sources: `tools/demo-model/data/README.md`.
 
 ## What it was told

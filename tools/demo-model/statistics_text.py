@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the text that the model's key statistics are taken over: statistics.txt in its folder.
+"""Writes the texts beside a model: statistics.txt, over which its key statistics are taken, and held-out.txt, which it was not told.
 
 About 38,400 tokens, half Wikipedia sentences and half facts the model knows, one document a line with one to three
-sentences each, in an order that a seed fixes.
+sentences each, in an order that a seed fixes; and 100 of the sentences that the training never saw.
 
     python tools/demo-model/statistics_text.py --model public/models/demo
 """
@@ -14,11 +14,12 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from corpus import wikipedia_sentences
+from corpus import read_text, wikipedia_sentences
 
 SEED = 20
 TOKENS = 38_400
 MAX_SENTENCES = 3
+HELD_OUT = 100
 
 
 def fact_sentences(facts, rng):
@@ -70,6 +71,7 @@ def write_statistics_text(model: Path) -> None:
     rng.shuffle(lines)
     text = "".join(f"{document}\n" for document, _ in lines)
     (model / "statistics.txt").write_text(text, encoding="utf-8")
+    (model / "held-out.txt").write_text("".join(f"{line}\n" for line in read_text()[1][:HELD_OUT]), encoding="utf-8")
     print(f"{len(lines)} documents, {sum(length for _, length in lines)} tokens, {len(text.encode())} bytes")
 
 

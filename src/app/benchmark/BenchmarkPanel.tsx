@@ -6,6 +6,7 @@ import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
 import { BenchmarkBar } from './BenchmarkBar.tsx';
 import { CaseTable } from './CaseTable.tsx';
+import { DamageCard } from './DamageCard.tsx';
 import { MetricsCard } from './MetricsCard.tsx';
 import { RecordsCard } from './RecordsCard.tsx';
 import styles from './MarginChart.module.css';
@@ -41,6 +42,7 @@ export function BenchmarkPanel() {
           </p>
         </Empty>
       )}
+      <DamageCard />
     </div>
   );
 }

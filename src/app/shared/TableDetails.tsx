@@ -10,6 +10,8 @@ interface TableDetailsProps {
   /** Names the table and its files. */
   name: string;
   table: Table;
+  /** On the fold; "Show as table" when absent. */
+  summary?: string;
 }
 
 function showCell(cell: Cell): string {
@@ -59,11 +61,11 @@ export function TableActions({ name, table }: TableDetailsProps) {
   );
 }
 
-export function TableDetails({ name, table }: TableDetailsProps) {
+export function TableDetails({ name, table, summary = 'Show as table' }: TableDetailsProps) {
   const [open, setOpen] = useState(false);
   return (
     <details className={styles.details} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Show as table</summary>
+      <summary>{summary}</summary>
       {open && (
         <>
           <TableActions name={name} table={table} />

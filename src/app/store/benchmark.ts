@@ -1,8 +1,9 @@
 /** Benchmarks: which records, what is done with them, and the report. */
 import type { WorkerFailure } from '../../worker/api.ts';
-import type { BenchmarkReport, RecordSetView, RecordSource } from '../../worker/benchmark-api.ts';
+import type { BenchmarkReport, DamageReport, RecordSetView, RecordSource } from '../../worker/benchmark-api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
+import { enabledPatchesKey } from './drafts.ts';
 import { parseSettings } from './settings.ts';
 import type { Slice, Store } from './index.ts';
 
@@ -28,12 +29,30 @@ export interface BenchmarkSlice {
   importFailure: WorkerFailure | null;
   benchmarkTask: BenchmarkTask | null;
   report: BenchmarkReport | null;
+  damageTask: BenchmarkTask | null;
+  damage: { report: DamageReport; patches: string } | null;
   resetBenchmark(): void;
   chooseBenchmark(choice: BenchmarkChoice): void;
   setBenchmarkSeed(seed: string): void;
   importRecords(name: string, text: string): Promise<void>;
   /** Measures the records; with `edit`, writes their new objects before. */
   startBenchmark(edit: boolean): Promise<void>;
+  /** Measures what the enabled patches did to everything else. */
+  measureDamage(): Promise<void>;
+}
+
+const BEGUN: BenchmarkTask = { status: 'running', stage: '', done: 0, total: 0, secondsLeft: null, failure: null };
+/** Facts asked for damage. */
+const DAMAGE_FACTS = 300;
+
+/** Why damage cannot be measured now, in words, or null. */
+export function damageObstacle(state: Store): string | null {
+  if (state.workerLost) return 'The model has stopped: restart it first.';
+  if (!state.model) return state.loadFailure ? 'No model is loaded.' : 'The model is still loading.';
+  if (state.job) return `Wait until this is done: ${state.job.label}.`;
+  return state.history.patches.some((patch) => patch.enabled)
+    ? null
+    : 'No patch is switched on: the model is as it came.';
 }
 
 /** The seed as a number, or what is wrong with it. */
@@ -77,10 +96,12 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
     importFailure: null,
     benchmarkTask: null,
     report: null,
+    damageTask: null,
+    damage: null,
 
     resetBenchmark() {
       turns += 1;
-      set({ benchmarkTask: null, report: null });
+      set({ benchmarkTask: null, report: null, damageTask: null, damage: null });
     },
     chooseBenchmark(benchmarkChoice) {
       set({ benchmarkChoice });
@@ -100,6 +121,32 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
       }
     },
 
+    async measureDamage() {
+      if (damageObstacle(get()) !== null) return;
+      turns += 1;
+      const turn = turns;
+      const job = get().startJob('benchmark', 'Measuring damage');
+      const patches = enabledPatchesKey(get().history.patches);
+      const change = (part: Partial<BenchmarkTask>): void => {
+        if (turn === turns) set({ damageTask: { ...(get().damageTask ?? BEGUN), ...part } });
+      };
+      set({ damageTask: BEGUN });
+      try {
+        const report = await call('damage', DAMAGE_FACTS, (event) => {
+          change(event);
+          get().advanceJob(job, event.total > 0 ? event.done / event.total : null);
+        });
+        change({ status: 'done' });
+        if (turn === turns) set({ damage: { report, patches } });
+        get().announce('The damage is measured.');
+      } catch (error) {
+        const failure = toFailure(error);
+        change({ status: failure.code === 'cancelled' ? 'cancelled' : 'failed', failure });
+      } finally {
+        get().endJob(job);
+      }
+    },
+
     async startBenchmark(edit) {
       const state = get();
       if ((edit ? editObstacle(state) : benchmarkObstacle(state)) !== null || !state.model || !state.settingsText)
@@ -108,18 +155,10 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
       turns += 1;
       const turn = turns;
       const job = get().startJob('benchmark', edit ? 'Editing and measuring records' : 'Measuring records');
-      const begun: BenchmarkTask = {
-        status: 'running',
-        stage: '',
-        done: 0,
-        total: 0,
-        secondsLeft: null,
-        failure: null,
-      };
       const change = (part: Partial<BenchmarkTask>): void => {
-        if (turn === turns) set({ benchmarkTask: { ...(get().benchmarkTask ?? begun), ...part } });
+        if (turn === turns) set({ benchmarkTask: { ...(get().benchmarkTask ?? BEGUN), ...part } });
       };
-      set({ benchmarkTask: begun });
+      set({ benchmarkTask: BEGUN });
       try {
         const { report, history } = await call('benchmark', sourceOf(state), settings, (event) => {
           change(event);

@@ -41,7 +41,7 @@ function groupMetrics(records: readonly RecordLosses[], group: PromptGroup): Gro
   const ordered = ({ targetNew, targetTrue }: PromptLosses): readonly [number, number] =>
     group === 'neighborhood' ? [targetTrue, targetNew] : [targetNew, targetTrue];
   const over = (value: (prompt: PromptLosses) => number): Metric =>
-    metric(asked.map((prompts) => prompts.reduce((sum, prompt) => sum + value(prompt), 0) / prompts.length));
+    meanWithInterval(asked.map((prompts) => prompts.reduce((sum, prompt) => sum + value(prompt), 0) / prompts.length));
   return {
     success: over((prompt) => Number(ordered(prompt)[0] < ordered(prompt)[1])),
     magnitude: over((prompt) => Math.exp(-ordered(prompt)[0]) - Math.exp(-ordered(prompt)[1])),
@@ -49,7 +49,8 @@ function groupMetrics(records: readonly RecordLosses[], group: PromptGroup): Gro
   };
 }
 
-function metric(values: readonly number[]): Metric {
+/** Over at least one value. */
+export function meanWithInterval(values: readonly number[]): Metric {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);

@@ -48,6 +48,12 @@ export function sampleTopK(logits: Float32Array, k: number, random: () => number
   return top[top.length - 1].id;
 }
 
+/** Natural-log probabilities of all tokens. */
+export function logSoftmax(logits: Float32Array): Float32Array {
+  const normalizer = logSumExp(logits);
+  return logits.map((logit) => logit - normalizer);
+}
+
 function logSumExp(logits: Float32Array): number {
   let peak = -Infinity;
   for (const logit of logits) if (logit > peak) peak = logit;

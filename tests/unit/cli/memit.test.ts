@@ -306,7 +306,7 @@ describe('evaluate and benchmark', { timeout: 120_000 }, () => {
     const out = join(folder, 'evaluation.json');
     const patch = resolve('tests/reference/goldens/demo-export-patch.safetensors');
     const run = await memit('evaluate', '--model', DEMO_MODEL, '--records', records, '--patch', patch, '--out', out);
-    expect(run.stderr).toMatch(/Record 3 is left out: requested_rewrite/);
+    expect(run.stderr).toMatch(/Record 4 is left out: the subject is missing/);
     expect(run.code).toBe(0);
     const written = await readJson<EvaluationFile>(out);
     expect(written.cases.map(({ case_id: id }) => id)).toEqual([0, 1, 2]);
