@@ -77,7 +77,13 @@ async function startWebGpu(
   const tiles = (await tunings.loadTiles(key)) ?? undefined;
   const linalg = await WebGpuLinearAlgebra.create(device, shaderSource, { tiles });
   // Once for every GPU; a driver that runs on the CPU has its own defaults and would take minutes.
-  if (!tiles && !software) await tunings.saveTiles(key, await linalg.tune());
+  // Where it fails, the defaults serve.
+  if (!tiles && !software) {
+    await linalg.tune().then(
+      (found) => tunings.saveTiles(key, found),
+      () => undefined,
+    );
+  }
   return {
     runtime: new Runtime(ort, device),
     linalg,

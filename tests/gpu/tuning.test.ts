@@ -1,12 +1,13 @@
 /** The tuning on a real device: it ends, what it finds is of use, and it leaves nothing behind. */
 import { expect, it } from 'vitest';
+import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { tileFits, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
 import { tileTableSchema, tuningKey } from '../../src/engine/linalg/webgpu/tuning.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import { adapterInfo } from '../../src/engine/runtime/gpu.ts';
 import { gaussian, product } from '../unit/linalg/plain.ts';
 import { relativeError } from '../unit/compare.ts';
-import { gpuSuite } from './suite.ts';
+import { gpuSuite, shaderSource } from './suite.ts';
 
 const suite = gpuSuite();
 
@@ -23,6 +24,22 @@ it('finds tiles that the device supports, and products stay right with them', as
     ),
   );
   expect(relativeError(await readFloats(suite.device, c), product(a, b, [70, 50, 90]))).toBeLessThan(1e-5);
+});
+
+it('passes over tiles that the driver refuses', async () => {
+  const { gpu } = suite.device;
+  const create = gpu.createComputePipelineAsync.bind(gpu);
+  gpu.createComputePipelineAsync = (descriptor) => {
+    const { TILE_M: m = 0 } = descriptor.compute.constants ?? {};
+    return m > 32 ? Promise.reject(new Error('too many registers')) : create(descriptor);
+  };
+  try {
+    const linalg = await WebGpuLinearAlgebra.create(suite.device, shaderSource);
+    expect(await linalg.tune()).toEqual({ small: '32×32', medium: '32×32', large: '32×32' });
+  } finally {
+    gpu.createComputePipelineAsync = create;
+  }
+  expect(suite.device.liveBuffers).toBe(0);
 });
 
 it('keeps what it finds under a name that tells adapters apart', () => {

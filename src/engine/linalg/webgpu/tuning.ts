@@ -76,12 +76,17 @@ function timesOf(
     };
     const times = {} as Record<TileName, number>;
     for (const name of names) {
-      // Compiles.
-      await time(name, 1);
-      times[name] = await time(name, 1);
+      try {
+        // Compiles.
+        await time(name, 1);
+        times[name] = await time(name, 1);
+      } catch {
+        // A tile that this driver refuses is none for this GPU; there are others.
+        times[name] = Infinity;
+      }
     }
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const name of names) {
+      for (const name of names.filter((candidate) => Number.isFinite(times[candidate]))) {
         const count = Math.min(MOST_PRODUCTS, Math.max(1, Math.round(SUBMISSION / times[name])));
         times[name] = Math.min(times[name], await time(name, count));
       }
