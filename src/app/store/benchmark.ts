@@ -1,9 +1,16 @@
 /** Benchmarks: which records, what is done with them, and the report. */
 import type { WorkerFailure } from '../../worker/api.ts';
-import type { BenchmarkReport, DamageReport, RecordSetView, RecordSource } from '../../worker/benchmark-api.ts';
+import type {
+  BenchmarkEvent,
+  BenchmarkReport,
+  DamageReport,
+  RecordSetView,
+  RecordSource,
+} from '../../worker/benchmark-api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey } from './drafts.ts';
+import { busyObstacle } from './obstacles.ts';
 import { parseSettings } from './settings.ts';
 import type { Slice, Store } from './index.ts';
 
@@ -47,9 +54,8 @@ const DAMAGE_FACTS = 300;
 
 /** Why damage cannot be measured now, in words, or null. */
 export function damageObstacle(state: Store): string | null {
-  if (state.workerLost) return 'The model has stopped: restart it first.';
-  if (!state.model) return state.loadFailure ? 'No model is loaded.' : 'The model is still loading.';
-  if (state.job) return `Wait until this is done: ${state.job.label}.`;
+  const busy = busyObstacle(state);
+  if (busy !== null) return busy;
   return state.history.patches.some((patch) => patch.enabled)
     ? null
     : 'No patch is switched on: the model is as it came.';
@@ -62,21 +68,18 @@ export function parseSeed(text: string): number | string {
 
 /** Why nothing can be measured now, in words, or null. */
 export function benchmarkObstacle(state: Store): string | null {
-  if (state.workerLost) return 'The model has stopped: restart it first.';
-  if (!state.model || !state.settingsText) {
-    return state.loadFailure ? 'No model is loaded.' : 'The model is still loading.';
-  }
-  if (state.job) return `Wait until this is done: ${state.job.label}.`;
+  const busy = busyObstacle(state);
+  if (busy !== null) return busy;
   if (state.benchmarkChoice === 'imported') return state.imported ? null : 'Import a file of records first.';
   const seed = parseSeed(state.benchmarkSeed);
-  if (typeof seed === 'string') return seed;
-  return null;
+  return typeof seed === 'string' ? seed : null;
 }
 
 /** The same for editing first, which needs settings as well. */
 export function editObstacle(state: Store): string | null {
   const obstacle = benchmarkObstacle(state);
-  if (obstacle !== null || !state.model || !state.settingsText) return obstacle;
+  if (obstacle !== null) return obstacle;
+  if (!state.model || !state.settingsText) return 'The model is still loading.';
   const fault = Object.values(parseSettings(state.settingsText, state.model.layerCount).faults).at(0);
   return fault === undefined ? null : `A setting of the run needs attention: ${fault}`;
 }
@@ -87,6 +90,39 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
   function sourceOf({ benchmarkChoice, benchmarkSeed }: Store): RecordSource {
     if (benchmarkChoice === 'imported') return { kind: 'imported' };
     return { kind: 'known', count: Number(benchmarkChoice), seed: Number(benchmarkSeed) };
+  }
+
+  /** Runs a measurement as the current job and keeps its progress and its end under `name`. */
+  async function perform(
+    name: 'benchmarkTask' | 'damageTask',
+    label: string,
+    body: (onEvent: (event: BenchmarkEvent) => void, current: () => boolean) => Promise<string>,
+    afterFailure: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
+    turns += 1;
+    const turn = turns;
+    const current = (): boolean => turn === turns;
+    const job = get().startJob('benchmark', label);
+    const change = (part: Partial<BenchmarkTask>): void => {
+      if (current()) set({ [name]: { ...(get()[name] ?? BEGUN), ...part } });
+    };
+    set({ [name]: BEGUN });
+    try {
+      const words = await body((event) => {
+        change(event);
+        get().advanceJob(job, event.total > 0 ? event.done / event.total : null);
+      }, current);
+      get().endJob(job);
+      change({ status: 'done' });
+      get().announce(words);
+    } catch (error) {
+      const failure = toFailure(error);
+      const cancelled = failure.code === 'cancelled';
+      change({ status: cancelled ? 'cancelled' : 'failed', failure });
+      if (cancelled) get().announce('The measurement was cancelled.');
+      get().endJob(job);
+      await afterFailure();
+    }
   }
 
   return {
@@ -123,28 +159,12 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
 
     async measureDamage() {
       if (damageObstacle(get()) !== null) return;
-      turns += 1;
-      const turn = turns;
-      const job = get().startJob('benchmark', 'Measuring damage');
       const patches = enabledPatchesKey(get().history.patches);
-      const change = (part: Partial<BenchmarkTask>): void => {
-        if (turn === turns) set({ damageTask: { ...(get().damageTask ?? BEGUN), ...part } });
-      };
-      set({ damageTask: BEGUN });
-      try {
-        const report = await call('damage', DAMAGE_FACTS, (event) => {
-          change(event);
-          get().advanceJob(job, event.total > 0 ? event.done / event.total : null);
-        });
-        change({ status: 'done' });
-        if (turn === turns) set({ damage: { report, patches } });
-        get().announce('The damage is measured.');
-      } catch (error) {
-        const failure = toFailure(error);
-        change({ status: failure.code === 'cancelled' ? 'cancelled' : 'failed', failure });
-      } finally {
-        get().endJob(job);
-      }
+      await perform('damageTask', 'Measuring damage', async (onEvent, current) => {
+        const report = await call('damage', DAMAGE_FACTS, onEvent);
+        if (current()) set({ damage: { report, patches } });
+        return 'The damage is measured.';
+      });
     },
 
     async startBenchmark(edit) {
@@ -152,35 +172,21 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
       if ((edit ? editObstacle(state) : benchmarkObstacle(state)) !== null || !state.model || !state.settingsText)
         return;
       const settings = edit ? parseSettings(state.settingsText, state.model.layerCount).settings : null;
-      turns += 1;
-      const turn = turns;
-      const job = get().startJob('benchmark', edit ? 'Editing and measuring records' : 'Measuring records');
-      const change = (part: Partial<BenchmarkTask>): void => {
-        if (turn === turns) set({ benchmarkTask: { ...(get().benchmarkTask ?? BEGUN), ...part } });
-      };
-      set({ benchmarkTask: BEGUN });
-      try {
-        const { report, history } = await call('benchmark', sourceOf(state), settings, (event) => {
-          change(event);
-          get().advanceJob(job, event.total > 0 ? event.done / event.total : null);
-        });
-        get().endJob(job);
-        change({ status: 'done' });
-        if (turn === turns) set({ report });
-        if (edit) get().adoptHistory(history);
-        void get().inspectNow();
-        get().announce(`${report.cases.length} records are measured.`);
-      } catch (error) {
-        const failure = toFailure(error);
-        const cancelled = failure.code === 'cancelled';
-        change({ status: cancelled ? 'cancelled' : 'failed', failure });
-        if (cancelled) get().announce('The measurement was cancelled.');
-        get().endJob(job);
-        // The run may have been done by then: its patch is on the stack.
-        if (edit && !get().workerLost) await call('history').then(get().adoptHistory, () => undefined);
-      } finally {
-        get().endJob(job);
-      }
+      await perform(
+        'benchmarkTask',
+        edit ? 'Editing and measuring records' : 'Measuring records',
+        async (onEvent, current) => {
+          const { report, history } = await call('benchmark', sourceOf(state), settings, onEvent);
+          if (current()) set({ report });
+          if (edit) get().adoptHistory(history);
+          void get().inspectNow();
+          return `${report.cases.length} records are measured.`;
+        },
+        async () => {
+          // The run may have been done by then: its patch is on the stack.
+          if (edit && !get().workerLost) await call('history').then(get().adoptHistory, () => undefined);
+        },
+      );
     },
   };
 };

@@ -3,6 +3,7 @@ import type { EditDraft, LayerReport, RunEvent, RunPhase, StepLoss, WorkerFailur
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey, inspectionKey, isBlank } from './drafts.ts';
+import { modelObstacle } from './obstacles.ts';
 import { parseSettings, settingsToText, type SettingName, type SettingsText } from './settings.ts';
 import { writeSettings } from './storage.ts';
 import type { Slice, Store } from './index.ts';
@@ -46,8 +47,9 @@ export interface RunSlice {
 /** Why Run cannot be pressed, in words, or null. */
 export function runObstacle(state: Store): string | null {
   const { model, settingsText, job } = state;
-  if (state.workerLost) return 'The model has stopped: restart it first.';
-  if (!model || !settingsText) return state.loadFailure ? 'No model is loaded.' : 'The model is still loading.';
+  const obstacle = modelObstacle(state);
+  if (obstacle !== null) return obstacle;
+  if (!model || !settingsText) return 'The model is still loading.';
   if (job) return job.kind === 'run' ? 'A run is under way.' : `Wait until this is done: ${job.label.toLowerCase()}.`;
   if (state.drafts.length === 0) return 'There is no edit yet: add one.';
   const fault = draftFault(state);

@@ -12,6 +12,7 @@ import type {
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey, inspectionKey } from './drafts.ts';
+import { busyObstacle } from './obstacles.ts';
 import { parseFactCount, parseTraceSettings, TRACE_DEFAULTS, type TraceSettingsText } from './trace-settings.ts';
 import { promptKey, withToken, type TraceQuestion } from './trace-view.ts';
 import type { Slice, Store } from './index.ts';
@@ -106,9 +107,8 @@ export function draftToTrace(state: Store): EditDraft | null {
 }
 
 function commonObstacle(state: Store): string | null {
-  if (state.workerLost) return 'The model has stopped: restart it first.';
-  if (!state.model) return state.loadFailure ? 'No model is loaded.' : 'The model is still loading.';
-  if (state.job) return `Wait until this is done: ${state.job.label}.`;
+  const busy = busyObstacle(state);
+  if (busy !== null) return busy;
   const fault = Object.values(parseTraceSettings(state.traceSettings).faults).at(0);
   return fault === undefined ? null : `A setting of the trace needs attention: ${fault}`;
 }

@@ -493,9 +493,9 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
     b: Tensor,
     transpose: boolean,
   ): Promise<Tensor> {
-    const [l_, from] = [matrixOf(l), matrixOf(b)];
+    const system = { l: matrixOf(l), inverses, from: matrixOf(b), transpose };
     return this.#into(this.device.allocate(b.dims, 'float32', 'solution'), 'triangular solve', (result) =>
-      triangularSteps(this.#products, { l: l_, inverses, from, to: matrixOf(result), transpose }),
+      triangularSteps(this.#products, { ...system, to: matrixOf(result) }),
     );
   }
 

@@ -205,8 +205,8 @@ function sourceName({ file, joined = [], prelude = '' }: Kernel): string {
   return [file, ...joined, prelude].join(' ').trim();
 }
 
-function nameOf({ entryPoint, ...kernel }: Kernel): string {
-  return `${kernel.file}/${entryPoint}`;
+function nameOf({ file, entryPoint }: Kernel): string {
+  return `${file}/${entryPoint}`;
 }
 
 function bindingOf(operand: Tensor | Slice): GPUBufferBinding {
