@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../errors.ts';
 import type { LanguageModel } from '../families/language-model.ts';
-import { continueRows } from '../families/forward.ts';
+import { continueRows } from '../families/decoding.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { seededRandom } from '../random.ts';
@@ -39,7 +39,7 @@ export async function generateContexts(
       if (endOfText !== null) allowed[endOfText] = -Infinity;
       return sampleTopK(allowed, TOP_K, streams[row]);
     },
-    signal,
+    { signal },
   );
   const texts = STARTS.map((start, row) => (start + tokenizer.decode(added[row])).normalize('NFKD'));
   return [PLAIN_CONTEXT, ...texts.map((text) => `${text.replaceAll('\n', ' ').replace(/[{}]/g, ' ')}. {}`)];

@@ -2,7 +2,7 @@
  * Before and after, for the edits of a patch: the prompt itself (efficacy), other wordings of it (generalisation), and
  * other subjects that have the old object (specificity).
  */
-import { continueRows } from '../families/forward.ts';
+import { continueRows } from '../families/decoding.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import { argmax, type RankedToken } from '../families/sampling.ts';
@@ -209,6 +209,6 @@ async function continuation(
     const best = argmax(logits);
     return best === tokenizer.endOfTextId ? null : best;
   };
-  const [added] = await continueRows(model, weights, [promptIds], CONTINUATION_TOKENS, choose, signal);
+  const [added] = await continueRows(model, weights, [promptIds], CONTINUATION_TOKENS, choose, { signal });
   return tokenizer.decode(added);
 }

@@ -5,7 +5,7 @@
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import { logSoftmax } from '../families/sampling.ts';
-import { visitLogits } from '../families/forward.ts';
+import { visitLogits } from '../families/logits.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
 import type { FactBook } from '../tokens/facts.ts';

@@ -1,5 +1,5 @@
 /** How a model answers prompts: its top tokens, and whether and how probably it says a given answer. */
-import { nextTokenLogits, visitLogits, type LogitRow } from '../families/forward.ts';
+import { nextTokenLogits, visitLogits, type LogitRow } from '../families/logits.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import { argmax, logProbability, topTokens, type RankedToken } from '../families/sampling.ts';
@@ -16,7 +16,9 @@ export interface AnswerScore {
   readonly top: RankedToken[];
   /** Natural log of the joint probability of the answer's tokens. */
   readonly logProbability: number;
-  /** Every token of the answer is the most probable one, given the ones before it. */
+  /** Per token of the answer: it is the most probable one, given the ones before it. */
+  readonly correct: readonly boolean[];
+  /** All of them are. */
   readonly says: boolean;
 }
 
@@ -44,7 +46,12 @@ export async function scoreAnswers(
   const { rows, rowOf } = shareRows(items);
   const readers = rows.map((): number[] => []);
   rowOf.forEach((row, item) => readers[row].push(item));
-  const scores = items.map(() => ({ top: [] as RankedToken[], logProbability: 0, says: true }));
+  const scores = items.map(() => ({
+    top: [] as RankedToken[],
+    logProbability: 0,
+    correct: [] as boolean[],
+    says: true,
+  }));
   const read = (row: number, token: number, logits: Float32Array): void => {
     for (const item of readers[row]) {
       const { promptIds, answerIds } = items[item];
@@ -53,7 +60,8 @@ export async function scoreAnswers(
       const score = scores[item];
       if (place === 0) score.top = topTokens(logits, TOP_COUNT);
       score.logProbability += logProbability(logits, answerIds[place]);
-      score.says &&= argmax(logits) === answerIds[place];
+      score.correct[place] = argmax(logits) === answerIds[place];
+      score.says &&= score.correct[place];
     }
   };
   await visitLogits(model, weights, rows, read, signal);

@@ -1,6 +1,6 @@
-/** Forward passes over batches of token rows: padding, masks, taps, next-token logits, greedy continuations. */
+/** Forward passes over batches of token rows: padding, masks, taps. */
 import { throwIfCancelled } from '../errors.ts';
-import { readFloats, type Device } from '../runtime/device.ts';
+import type { Device } from '../runtime/device.ts';
 import { scoped, type TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import { BLOCK_OUTPUTS, type BlockOutput } from './family.ts';
@@ -8,7 +8,7 @@ import type { LanguageModel } from './language-model.ts';
 import type { WeightSet } from './weight-set.ts';
 
 /** Added to attention scores that must not count; exp underflows to exactly 0 in float32. */
-const MASKED = -1e9;
+export const MASKED = -1e9;
 
 /** Tokens a forward pass takes at once: enough to fill the device, few enough to bound its memory. */
 export const TOKENS_PER_BATCH = 1024;
@@ -126,105 +126,6 @@ export async function gatherTokens(
     const index = scope.track(model.runtime.device.upload(indices, [indices.length]));
     return model.linalg.gatherRows(hidden.reshaped([batch * length, width]), index);
   });
-}
-
-/** A row whose logits are wanted after each of its tokens from index `from` on. */
-export interface LogitRow {
-  readonly ids: readonly number[];
-  readonly from: number;
-}
-
-/**
- * Hands out the logits [V] after each wanted token, in batches of rows of similar length.
- * @param visit gets the row's index, the token's, and logits that are overwritten later
- */
-export async function visitLogits(
-  model: LanguageModel,
-  weights: WeightSet,
-  rows: readonly LogitRow[],
-  visit: (row: number, token: number, logits: Float32Array) => void,
-  signal?: AbortSignal,
-): Promise<void> {
-  const width = model.config.vocabularySize;
-  for (const indices of batchesByLength(rows.map(({ ids }) => ids))) {
-    throwIfCancelled(signal);
-    await scoped(async (scope) => {
-      const batch = batchOf(indices.map((index) => rows[index].ids));
-      const places = indices.flatMap((index, row) => {
-        const { ids, from } = rows[index];
-        return ids.slice(from).map((_, i) => ({ index, row, token: from + i }));
-      });
-      const hidden = scope.track(await forwardRows(model, weights, batch, { signal }));
-      const states = scope.track(
-        await gatherTokens(
-          model,
-          hidden,
-          places.map(({ token }) => token),
-          places.map(({ row }) => row),
-        ),
-      );
-      const logits = await readFloats(model.runtime.device, scope.track(await model.logits(weights, states)));
-      places.forEach(({ index, token }, i) => {
-        visit(index, token, logits.subarray(i * width, (i + 1) * width));
-      });
-    });
-  }
-}
-
-/** Next-token logits [V] after the last token of every row, in the order given. */
-export async function nextTokenLogits(
-  model: LanguageModel,
-  weights: WeightSet,
-  rows: readonly (readonly number[])[],
-  signal?: AbortSignal,
-): Promise<Float32Array[]> {
-  const results = new Array<Float32Array>(rows.length);
-  const last = rows.map((ids) => ({ ids, from: ids.length - 1 }));
-  const keep = (row: number, _: number, logits: Float32Array): void => {
-    results[row] = logits.slice();
-  };
-  await visitLogits(model, weights, last, keep, signal);
-  return results;
-}
-
-/**
- * Continues every row by the token `choose` picks from its next-token logits, until it returns null, `count` tokens are
- * added or the context is full. Rows are recomputed at each step: continuations here are a dozen tokens long.
- * @returns the added tokens, per row
- */
-export async function continueRows(
-  model: LanguageModel,
-  weights: WeightSet,
-  rows: readonly (readonly number[])[],
-  count: number | readonly number[],
-  choose: (logits: Float32Array, row: number) => number | null,
-  signal?: AbortSignal,
-): Promise<number[][]> {
-  const added = rows.map((): number[] => []);
-  const wanted = rows.map((_, r) => (typeof count === 'number' ? count : count[r]));
-  const finished = new Set<number>();
-  for (;;) {
-    const active = rows
-      .map((_, r) => r)
-      .filter(
-        (r) =>
-          !finished.has(r) &&
-          added[r].length < wanted[r] &&
-          rows[r].length + added[r].length < model.config.contextLength,
-      );
-    if (active.length === 0) return added;
-    const logits = await nextTokenLogits(
-      model,
-      weights,
-      active.map((r) => [...rows[r], ...added[r]]),
-      signal,
-    );
-    active.forEach((r, i) => {
-      const token = choose(logits[i], r);
-      if (token === null) finished.add(r);
-      else added[r].push(token);
-    });
-  }
 }
 
 function trackAll(scope: TensorScope, tensors: Record<string, Tensor>): void {

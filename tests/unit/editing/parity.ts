@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { runReportSchema, type RunReport } from '../../../src/engine/editing/report.ts';
 import type { Patch } from '../../../src/engine/editing/patch.ts';
-import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
+import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
 import type { MemitSettings } from '../../../src/engine/editing/settings.ts';
 import { parseRequests } from '../../../src/engine/tokens/request.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';

@@ -13,13 +13,8 @@ import { LOSS_THRESHOLD, type MemitSettings } from '../../../src/engine/editing/
 import { optimizeTargets, type EditTarget } from '../../../src/engine/editing/targets.ts';
 import { CancelledError, EngineError, NotPositiveDefiniteError, RequestError } from '../../../src/engine/errors.ts';
 import { BLOCK_OUTPUTS } from '../../../src/engine/families/family.ts';
-import {
-  batchOf,
-  causalMask,
-  forwardRows,
-  gatherTokens,
-  nextTokenLogits,
-} from '../../../src/engine/families/forward.ts';
+import { batchOf, causalMask, forwardRows, gatherTokens } from '../../../src/engine/families/forward.ts';
+import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
 import { EditedWeights, type WeightSet } from '../../../src/engine/families/weight-set.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import type { EditRequest } from '../../../src/engine/tokens/request.ts';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPatchFile } from '../../../src/engine/exporting/patch-file.ts';
-import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
+import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
 import { memorySource } from '../../../src/engine/weights/byte-source.ts';
 import { collect } from '../../../src/engine/weights/safetensors-writer.ts';
 import { readFloats, readSafetensors } from '../../../src/engine/weights/safetensors.ts';

@@ -8,9 +8,9 @@ import {
   embedRows,
   forwardRows,
   gatherTokens,
-  nextTokenLogits,
   pastMask,
 } from '../../../src/engine/families/forward.ts';
+import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
 import { familyOf, type LayerPast } from '../../../src/engine/families/language-model.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';

@@ -1,0 +1,152 @@
+/** Attention keys and values of token rows in every layer, so that further tokens run without those before them. */
+import { throwIfCancelled } from '../errors.ts';
+import { TensorScope, scoped } from '../runtime/scope.ts';
+import type { Tensor } from '../runtime/tensor.ts';
+import { BLOCK_OUTPUTS, type ModelConfig } from './family.ts';
+import { causalMask, embedRows, MASKED, type TokenBatch } from './forward.ts';
+import type { LanguageModel, LayerPast } from './language-model.ts';
+import type { WeightSet } from './weight-set.ts';
+
+/** Bytes that caches may take: a small part of what a model of the same shape does. */
+const CACHE_BYTES = 256 * 2 ** 20;
+
+/** Tokens whose keys and values of all layers may be kept at once; at least one row of `length`. */
+export function cachedTokens({ layerCount, hiddenSize }: ModelConfig, length: number): number {
+  return Math.max(length, Math.floor(CACHE_BYTES / (layerCount * 2 * hiddenSize * 4)));
+}
+
+const OUTPUTS = [BLOCK_OUTPUTS.hidden, BLOCK_OUTPUTS.presentKey, BLOCK_OUTPUTS.presentValue] as const;
+
+export class KeyValueCache {
+  readonly #model: LanguageModel;
+  readonly #weights: WeightSet;
+  readonly #scope: TensorScope;
+  #layers: LayerPast[];
+  /** Per row: tokens so far, and which of the cached places hold one of them. */
+  #rows: readonly { readonly length: number; readonly real: readonly boolean[] }[];
+
+  private constructor(
+    model: LanguageModel,
+    weights: WeightSet,
+    scope: TensorScope,
+    layers: LayerPast[],
+    rows: readonly { readonly length: number; readonly real: readonly boolean[] }[],
+  ) {
+    this.#model = model;
+    this.#weights = weights;
+    this.#scope = scope;
+    this.#layers = layers;
+    this.#rows = rows;
+  }
+
+  /** Runs rows from their first token. Also returns their last hidden states [batch, sequence, D], the caller's. */
+  static async open(
+    model: LanguageModel,
+    weights: WeightSet,
+    batch: TokenBatch,
+    signal?: AbortSignal,
+  ): Promise<{ cache: KeyValueCache; hidden: Tensor }> {
+    const owned = new TensorScope();
+    try {
+      const cache = new KeyValueCache(
+        model,
+        weights,
+        owned,
+        [],
+        batch.rows.map(() => ({ length: 0, real: [] })),
+      );
+      return { cache, hidden: await cache.extend(batch, { keep: true, signal }) };
+    } catch (error) {
+      owned.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs further tokens of every row and returns their last hidden states [batch, sequence, D], the caller's.
+   * With `keep`, they are cached as well.
+   */
+  async extend(batch: TokenBatch, { keep, signal }: { keep: boolean; signal?: AbortSignal }): Promise<Tensor> {
+    const model = this.#model;
+    const { device } = model.runtime;
+    return scoped(async (scope) => {
+      const causal = scope.track(causalMask(device, batch.length));
+      const mask = this.#layers.length > 0 ? scope.track(this.#pastMask()) : null;
+      const offsets = this.#rows.map(({ length }) => length);
+      const joined: LayerPast[] = [];
+      let hidden = scope.track(await embedRows(model, this.#weights, batch, offsets));
+      for (let layer = 0; layer < model.config.layerCount; layer += 1) {
+        throwIfCancelled(signal);
+        const past = mask && this.#layers[layer];
+        const inputs = { hidden, causalMask: causal, ...(past && { past: { ...past, mask } }) };
+        const wanted = keep ? OUTPUTS : OUTPUTS.slice(0, 1);
+        const outputs = await model.block(this.#weights, layer, inputs, wanted);
+        for (const name of wanted) scope.track(outputs[name]);
+        scope.drop(hidden);
+        hidden = outputs.hidden_out;
+        if (!keep) continue;
+        const present = { key: outputs.present_key, value: outputs.present_value };
+        if (!past) {
+          joined.push({
+            key: this.#scope.track(scope.release(present.key)),
+            value: this.#scope.track(scope.release(present.value)),
+          });
+          continue;
+        }
+        const { key, value } = await model.appendPast(past, present);
+        joined.push({ key: this.#scope.track(key), value: this.#scope.track(value) });
+        for (const tensor of [past.key, past.value]) this.#scope.drop(tensor);
+        for (const tensor of [present.key, present.value]) scope.drop(tensor);
+        this.#layers[layer] = joined[layer];
+      }
+      if (keep) {
+        this.#layers = joined;
+        this.#rows = this.#rows.map(({ length, real }, r) => ({
+          length: length + batch.rows[r].length,
+          real: [...real, ...Array.from({ length: batch.length }, (_, t) => t < batch.rows[r].length)],
+        }));
+      }
+      return scope.release(hidden);
+    });
+  }
+
+  /** Some of the rows, any of them also more than once, as a cache of its own. */
+  async select(rows: readonly number[]): Promise<KeyValueCache> {
+    const model = this.#model;
+    const owned = new TensorScope();
+    try {
+      const layers = await scoped(async (scope) => {
+        const index = scope.track(model.runtime.device.upload(Int32Array.from(rows), [rows.length]));
+        const take = async (tensor: Tensor): Promise<Tensor> => {
+          const [batch, ...rest] = tensor.dims;
+          const taken = await model.linalg.gatherRows(tensor.reshaped([batch, tensor.size / batch]), index);
+          return owned.track(taken.intoShape([rows.length, ...rest]));
+        };
+        const taken: LayerPast[] = [];
+        for (const { key, value } of this.#layers) taken.push({ key: await take(key), value: await take(value) });
+        return taken;
+      });
+      return new KeyValueCache(
+        model,
+        this.#weights,
+        owned,
+        layers,
+        rows.map((row) => this.#rows[row]),
+      );
+    } catch (error) {
+      owned.dispose();
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    this.#scope.dispose();
+  }
+
+  /** [batch, 1, 1, past]: 0 on each row's own tokens, MASKED on the padding between and after them. */
+  #pastMask(): Tensor {
+    const past = this.#rows[0].real.length;
+    const mask = Float32Array.from(this.#rows.flatMap(({ real }) => real.map((own) => (own ? 0 : MASKED))));
+    return this.#model.runtime.device.upload(mask, [this.#rows.length, 1, 1, past], 'past mask');
+  }
+}
