@@ -100,6 +100,22 @@ export const GOLDENS = [
     ),
   },
   {
+    file: 'demo-zsre.json',
+    program: 'zsre_oracle.py',
+    command: lines(
+      `${PYTHON} tests/reference/zsre_oracle.py --model public/models/demo --zsre zsre_mend_eval.json --records 50`,
+      '--layers 0,1,2,3 --scale 0.5 --out tests/reference/goldens/demo-zsre.json',
+    ),
+  },
+  {
+    file: 'demo-texts.json',
+    program: 'text_oracle.py',
+    command: lines(
+      `${PYTHON} tests/reference/text_oracle.py --model public/models/demo --records 50`,
+      '--out tests/reference/goldens/demo-texts.json',
+    ),
+  },
+  {
     file: 'demo-export-patch.safetensors',
     program: null,
     command: lines(

@@ -31,7 +31,7 @@ import { ModelTokenizer } from './tokens/tokenizer.ts';
 import { Tracer } from './tracing/tracer.ts';
 import { type Damage, DamageMeter, type DamageSample, drawDamageSample } from './evaluation/damage.ts';
 import { importRecords } from './evaluation/import.ts';
-import type { CounterFactRecord } from './evaluation/records.ts';
+import type { EvaluationRecord } from './evaluation/records.ts';
 import type { ModelFiles } from './weights/model-files.ts';
 import { readSafetensors, type SafetensorsFile } from './weights/safetensors.ts';
 import type { FileParts } from './weights/safetensors-writer.ts';
@@ -89,7 +89,7 @@ export class Workbench {
   readonly covariances: Covariances;
   readonly tracer: Tracer;
   readonly #files: ModelFiles;
-  #records: readonly CounterFactRecord[] | null = null;
+  #records: readonly EvaluationRecord[] | null = null;
   #stack = new PatchStack();
   /** Weights of the enabled patches, and which patches those were. */
   #current: { key: string; weights: EditedWeights } | null = null;
@@ -194,7 +194,7 @@ export class Workbench {
    * The records that came with the model (benchmark.json), read when they are first wanted; empty where there are none.
    * @throws EngineError ('input') when the file holds none that can be used; DownloadError, CancelledError
    */
-  async records(signal?: AbortSignal): Promise<readonly CounterFactRecord[]> {
+  async records(signal?: AbortSignal): Promise<readonly EvaluationRecord[]> {
     if (!this.#records) {
       const text = await this.#files.optionalText('benchmark.json', signal);
       this.#records = text === null ? [] : importRecords(text).records;
@@ -257,11 +257,17 @@ export class Workbench {
   /**
    * Runs MEMIT on top of the enabled patches and returns the patch; the stack is not touched.
    * @param contexts used instead of those the model writes with the settings' seed
+   * @param unedited starts from the model as it came, not from the enabled patches
    */
   async edit(
     requests: readonly EditRequest[],
     wanted: MemitSettings,
-    { job = {}, contexts, progress = {} }: { job?: Job; contexts?: readonly string[]; progress?: RunProgress } = {},
+    {
+      job = {},
+      contexts,
+      unedited = false,
+      progress = {},
+    }: { job?: Job; contexts?: readonly string[]; unedited?: boolean; progress?: RunProgress } = {},
   ): Promise<Patch> {
     const settings = validateSettings(wanted, this.model.config.layerCount);
     // Before the contexts and the statistics, which can take minutes.
@@ -300,7 +306,7 @@ export class Workbench {
       {
         model: this.model,
         tokenizer: this.tokenizer,
-        weights: await this.weights(),
+        weights: unedited ? this.model.weights : await this.weights(),
         requests,
         contexts: templates,
         settings,

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { startWasm } from '../../src/cli/backend.ts';
 import { folderFiles } from '../../src/cli/node-files.ts';
+import type { LanguageModel } from '../../src/engine/families/language-model.ts';
+import { EditedWeights } from '../../src/engine/families/weight-set.ts';
 import { Workbench, type OpenOptions } from '../../src/engine/workbench.ts';
 
 export const DEMO_MODEL = 'public/models/demo';
@@ -21,4 +23,19 @@ export async function openModel(folder: string, options: OpenOptions = {}): Prom
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the test says what the file holds
 export function readJson<T>(path: string): T {
   return JSON.parse(readFileSync(path, 'utf8')) as T;
+}
+
+/** The model's weights with the output projections of some MLPs multiplied, as the oracles do it so that it errs; the caller disposes them. */
+export async function scaledWeights(
+  model: LanguageModel,
+  layers: readonly number[],
+  scale: number,
+): Promise<EditedWeights> {
+  const weights = new EditedWeights(model.weights);
+  for (const layer of layers) {
+    const { tensor } = model.family.editable(layer);
+    const weight = weights.get(tensor);
+    weights.replace(tensor, await model.linalg.addScaled(weight, scale, weight, 0));
+  }
+  return weights;
 }

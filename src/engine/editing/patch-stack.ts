@@ -48,13 +48,15 @@ export class PatchStack {
     return entry;
   }
 
-  push(patch: Patch): void {
+  /** @param alone switches all others off: the patch was made on the unedited model */
+  push(patch: Patch, { alone = false }: { alone?: boolean } = {}): void {
     if (this.#entries.some(({ patch: known }) => known.id === patch.id)) {
       throw new PatchError(`The patch “${patch.name}” is in the history already.`, {
         kept: 'The history is as it was.',
       });
     }
-    this.#change(`add “${patch.name}”`, [...this.#entries, { patch, name: patch.name, enabled: true }]);
+    const others = alone ? this.#entries.map((entry) => ({ ...entry, enabled: false })) : this.#entries;
+    this.#change(`add “${patch.name}”`, [...others, { patch, name: patch.name, enabled: true }]);
   }
 
   setEnabled(id: string, enabled: boolean): void {

@@ -6,17 +6,17 @@ import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
 import { answerText, type EditRequest, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
-import type { CounterFactRecord } from './records.ts';
+import type { EvaluationRecord } from './records.ts';
 import { scoreAnswers } from './score.ts';
 
 /** Records whose prompts are asked at once when known facts are sought. */
 const ASKED_AT_ONCE = 32;
 
 /** All records in random order, each subject once: its first one there. The same order for the same seed. */
-function shuffled(records: readonly CounterFactRecord[], seed: number): CounterFactRecord[] {
+function shuffled(records: readonly EvaluationRecord[], seed: number): EvaluationRecord[] {
   const random = seededRandom(seed);
   const left = [...records];
-  const drawn = new Map<string, CounterFactRecord>();
+  const drawn = new Map<string, EvaluationRecord>();
   while (left.length > 0) {
     const [record] = left.splice(Math.floor(random() * left.length), 1);
     const { subject } = record.requested_rewrite;
@@ -29,7 +29,7 @@ function shuffled(records: readonly CounterFactRecord[], seed: number): CounterF
  * `count` records, each equally likely and no subject twice; the same ones for the same seed.
  * @throws EngineError ('input') when there are fewer
  */
-export function drawRecords(records: readonly CounterFactRecord[], count: number, seed: number): CounterFactRecord[] {
+export function drawRecords(records: readonly EvaluationRecord[], count: number, seed: number): EvaluationRecord[] {
   return enough(shuffled(records, seed).slice(0, count), count, 'with subjects of their own');
 }
 
@@ -41,19 +41,22 @@ export async function drawKnownRecords(
   model: LanguageModel,
   tokenizer: ModelTokenizer,
   weights: WeightSet,
-  records: readonly CounterFactRecord[],
+  records: readonly EvaluationRecord[],
   count: number,
   seed: number,
   job: Job = {},
-): Promise<CounterFactRecord[]> {
-  const known: CounterFactRecord[] = [];
-  const order = shuffled(records, seed);
+): Promise<EvaluationRecord[]> {
+  const known: EvaluationRecord[] = [];
+  const order = shuffled(
+    records.filter(({ requested_rewrite: { target_true: truth } }) => truth !== undefined),
+    seed,
+  );
   for (let at = 0; at < order.length && known.length < count; at += ASKED_AT_ONCE) {
     await checkpoint(job);
     const some = order.slice(at, at + ASKED_AT_ONCE);
     const items = some.map(({ requested_rewrite: { prompt, subject, target_true: truth } }) => ({
       promptIds: tokenizer.encode(fillPrompt(prompt, subject), { special: true }),
-      answerIds: tokenizer.encode(answerText(truth.str), { special: false }),
+      answerIds: tokenizer.encode(answerText(truth?.str ?? ''), { special: false }),
     }));
     const scores = await scoreAnswers(model, weights, items, job.signal);
     known.push(...some.filter((_, i) => scores[i].says));
@@ -62,19 +65,19 @@ export async function drawKnownRecords(
 }
 
 /** The edit that a record asks for. */
-export function requestOf({ case_id: caseId, requested_rewrite: rewrite }: CounterFactRecord): EditRequest {
+export function requestOf({ case_id: caseId, requested_rewrite: rewrite }: EvaluationRecord): EditRequest {
   const { prompt, subject, target_new: targetNew, target_true: targetTrue, relation_id: relationId } = rewrite;
   return {
     caseId,
     prompt,
     subject,
     targetNew: targetNew.str,
-    targetTrue: targetTrue.str,
+    ...(targetTrue === undefined ? {} : { targetTrue: targetTrue.str }),
     ...(relationId === undefined ? {} : { relationId }),
   };
 }
 
-function enough(drawn: CounterFactRecord[], count: number, which: string): CounterFactRecord[] {
+function enough(drawn: EvaluationRecord[], count: number, which: string): EvaluationRecord[] {
   if (drawn.length < count) {
     throw new EngineError('input', `${count} records were asked for; there are ${drawn.length} ${which}.`);
   }

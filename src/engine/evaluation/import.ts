@@ -1,13 +1,14 @@
 /**
- * Records from the files people have: CounterFact (full, multi_counterfact, the flattened form of a line each), EasyEdit's requests,
- * and tables of subject, prompt and objects as CSV, TSV, JSON or JSONL. Nothing is dropped silently: what cannot be used is told.
+ * Records from the files people have: CounterFact (full, multi_counterfact, the flattened form of a line each), zsRE, EasyEdit's requests,
+ * and tables of subject, prompt or relation, and objects as CSV, TSV, JSON or JSONL. Nothing is dropped silently: what cannot be used is
+ * told.
  */
-import Papa from 'papaparse';
 import { z } from 'zod';
 import { EngineError } from '../errors.ts';
-import { type CounterFactRecord, recordSchema } from './records.ts';
-
-export type RecordForm = 'counterfact' | 'flat';
+import type { FactBook } from '../tokens/facts.ts';
+import { PLACEHOLDER } from '../tokens/template.ts';
+import { type EvaluationRecord, recordSchema } from './records.ts';
+import { rowsOf } from './rows.ts';
 
 export interface ImportFault {
   /** Number of the record in the file, from 1. */
@@ -16,11 +17,53 @@ export interface ImportFault {
 }
 
 export interface ImportedRecords {
-  readonly records: CounterFactRecord[];
+  readonly records: EvaluationRecord[];
   /** Of what was left out. */
   readonly faults: ImportFault[];
   /** Of what was kept, but not whole. */
   readonly notes: ImportFault[];
+}
+
+/**
+ * Names that the columns of tables and the fields of flat records go by: EasyEdit's, the flattened CounterFact's, and what people
+ * write over columns. Lower case, words joined by underscores.
+ */
+const COLUMN_NAMES = {
+  subject: ['subject', 'entity'],
+  prompt: ['prompt', 'template', 'question'],
+  relation: ['relation', 'relation_id', 'relationid', 'predicate', 'property'],
+  targetNew: ['target_new', 'targetnew', 'object', 'new', 'new_object', 'target', 'edit'],
+  targetTrue: ['target_true', 'ground_truth', 'true', 'true_object', 'old', 'old_object', 'answer'],
+  paraphrases: ['paraphrase_prompts', 'rephrase_prompt', 'rephrase', 'paraphrase', 'paraphrases'],
+  neighbours: ['neighborhood_prompts', 'locality_prompt', 'neighborhood', 'neighbourhood', 'neighbours'],
+  neighbourTruth: ['locality_ground_truth', 'neighbour_answer', 'neighbor_answer'],
+  caseId: ['case_id', 'id', 'caseid'],
+} as const;
+
+export type TableField = keyof typeof COLUMN_NAMES;
+const FIELDS = Object.keys(COLUMN_NAMES) as TableField[];
+
+/** Which column each field is read from. */
+export type ColumnMapping = Partial<Record<TableField, string>>;
+
+export interface TableColumns {
+  readonly columns: readonly string[];
+  /** The first record's, as text. */
+  readonly values: Readonly<Record<string, string>>;
+  /** By the names of the columns. */
+  readonly mapping: ColumnMapping;
+}
+
+export interface ImportOptions {
+  /** Of the model that is open: a table may name its relations instead of prompts. */
+  readonly facts?: FactBook | null;
+  /** Found by the names of the columns when absent. */
+  readonly mapping?: ColumnMapping;
+}
+
+interface ReadRecord {
+  readonly record: EvaluationRecord;
+  readonly note: string | null;
 }
 
 const text = z.string().trim().min(1);
@@ -35,53 +78,47 @@ const object = z.union([
 ]);
 const texts = z.union([z.array(text), text.transform((one) => [one])]);
 
-/**
- * Names that the columns of tables and the fields of flat records go by: EasyEdit's, the flattened CounterFact's, and what people
- * write over columns. Lower case, words joined by underscores.
- */
-const COLUMNS = {
-  caseId: ['case_id', 'id', 'caseid'],
-  subject: ['subject', 'entity'],
-  prompt: ['prompt', 'relation', 'template', 'question'],
-  targetNew: ['target_new', 'targetnew', 'object', 'new', 'new_object', 'target', 'edit'],
-  targetTrue: ['target_true', 'ground_truth', 'true', 'true_object', 'old', 'old_object', 'answer'],
-  paraphrases: ['paraphrase_prompts', 'rephrase_prompt', 'rephrase', 'paraphrase', 'paraphrases'],
-  neighbours: ['neighborhood_prompts', 'locality_prompt', 'neighborhood', 'neighbourhood', 'neighbours'],
-  neighbourTruth: ['locality_ground_truth'],
-  relationId: ['relation_id', 'relationid'],
-} as const;
-
 const flatSchema = z.object({
   caseId: z.union([z.string(), z.number()]).optional(),
   subject: text,
-  prompt: text,
+  prompt: text.optional(),
+  relation: text.optional(),
   targetNew: object,
-  targetTrue: object,
+  targetTrue: object.optional(),
   paraphrases: texts.default([]),
   neighbours: texts.default([]),
-  neighbourTruth: object.optional(),
-  relationId: text.optional(),
+  neighbourTruth: texts.optional(),
+});
+
+/** zsRE's evaluation records, as MEND, ROME and MEMIT use them. */
+const zsreSchema = z.object({
+  subject: text,
+  src: text,
+  answers: z.array(text).min(1),
+  rephrase: texts.default([]),
+  loc: text.optional(),
+  loc_ans: text.optional(),
 });
 
 const FIELD_NAMES: Record<string, string> = {
   subject: 'the subject',
-  prompt: 'the prompt',
   targetNew: 'the new object',
   targetTrue: 'the true object',
+  src: 'the question (src)',
 };
 
 /**
  * Reads a file's text. Tables need a header line; prompts hold {} or the subject itself.
  * @throws EngineError ('input') when it is none of the forms, or no record is usable
  */
-export function importRecords(content: string): ImportedRecords {
-  const entries = entriesOf(content.replace(/^\uFEFF/, '').trim());
-  const records: CounterFactRecord[] = [];
+export function importRecords(content: string, options: ImportOptions = {}): ImportedRecords {
+  const entries = rowsOf(content);
+  const records: EvaluationRecord[] = [];
   const faults: ImportFault[] = [];
   const notes: ImportFault[] = [];
   entries.forEach((entry, i) => {
     const record = i + 1;
-    const read = readEntry(entry, i);
+    const read = readEntry(entry, i, options);
     if (typeof read === 'string') faults.push({ record, reason: read });
     else {
       records.push(read.record);
@@ -91,54 +128,48 @@ export function importRecords(content: string): ImportedRecords {
   if (records.length === 0) {
     const why = faults.length === 0 ? 'there is nothing in it' : `record 1: ${faults[0].reason}`;
     throw new EngineError('input', `No record can be used: ${why}.`, {
-      next: 'Give CounterFact or EasyEdit JSON, or a table with the columns subject, prompt, target_new and target_true.',
+      next: 'Give CounterFact, zsRE or EasyEdit JSON, or a table with columns for subject, prompt and new object.',
     });
   }
   return { records, faults, notes };
 }
 
-/** The entries of a JSON list, of JSON lines (a line that is none becomes its own fault), or of a table. */
-function entriesOf(content: string): unknown[] {
-  if (content === '') return [];
-  if (content.startsWith('[')) {
-    const list = parsed(content);
-    if (list instanceof Error) throw new EngineError('input', `This is no JSON: ${list.message}.`);
-    return list as unknown[];
-  }
-  if (content.startsWith('{')) {
-    const whole = parsed(content);
-    if (!(whole instanceof Error)) return [whole];
-    return content
-      .split(/\r?\n/)
-      .filter((line) => line.trim() !== '')
-      .map(parsed);
-  }
-  const { data, meta } = Papa.parse<Record<string, string>>(content, { header: true, skipEmptyLines: 'greedy' });
-  if ((meta.fields?.length ?? 0) < 2) {
-    throw new EngineError('input', 'This is neither JSON nor a table with a header line.');
-  }
-  return data;
+/**
+ * The columns of a table or of flat records, and what they are taken for; null where the form is one with names of its own.
+ * @throws EngineError ('input') when it is none of the forms
+ */
+export function tableColumns(content: string): TableColumns | null {
+  const first = rowsOf(content).find((entry) => formOf(entry) === 'flat') as Record<string, unknown> | undefined;
+  if (!first) return null;
+  const columns = Object.keys(first);
+  const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+  return {
+    columns,
+    values: Object.fromEntries(columns.map((column) => [column, shown(first[column])])),
+    mapping: mappingOf(first),
+  };
 }
 
-function parsed(content: string): unknown {
-  try {
-    return JSON.parse(content) as unknown;
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
+type EntryForm = 'counterfact' | 'zsre' | 'flat';
+
+/** What kind of record an entry is, or why it is none. */
+function formOf(entry: unknown): EntryForm | { reason: string } {
+  if (entry instanceof Error) return { reason: `this line is no JSON (${entry.message})` };
+  if (typeof entry !== 'object' || entry === null) return { reason: 'this is no record' };
+  if ('requested_rewrite' in entry) return 'counterfact';
+  return 'src' in entry && 'answers' in entry ? 'zsre' : 'flat';
 }
 
 /** The record, or why it cannot be used. */
-function readEntry(entry: unknown, index: number): { record: CounterFactRecord; note: string | null } | string {
-  if (entry instanceof Error) return `this line is no JSON (${entry.message})`;
-  if (typeof entry !== 'object' || entry === null) return 'this is no record';
-  if ('requested_rewrite' in entry) return readCounterFact(entry, index);
-  if ('src' in entry && 'answers' in entry) return 'zsRE records are not supported';
-  return readFlat(entry as Record<string, unknown>, index);
+function readEntry(entry: unknown, index: number, options: ImportOptions): ReadRecord | string {
+  const form = formOf(entry);
+  if (form === 'counterfact') return readCounterFact(entry as object, index);
+  if (form === 'zsre') return readZsre(entry as object, index);
+  return form === 'flat' ? readFlat(entry as Record<string, unknown>, index, options) : form.reason;
 }
 
 /** multi_counterfact and hand-made lists may lack a number, paraphrases or neighbours. */
-function readCounterFact(entry: object, index: number): { record: CounterFactRecord; note: string | null } | string {
+function readCounterFact(entry: object, index: number): ReadRecord | string {
   const read = recordSchema.safeParse({
     case_id: index,
     paraphrase_prompts: [],
@@ -147,54 +178,107 @@ function readCounterFact(entry: object, index: number): { record: CounterFactRec
   });
   if (!read.success) return issueOf(read.error);
   const { prompt } = read.data.requested_rewrite;
-  return prompt.includes('{}') ? { record: read.data, note: null } : 'the prompt holds no {} for the subject';
+  if (!prompt.includes(PLACEHOLDER)) return `the prompt holds no ${PLACEHOLDER} for the subject`;
+  return withoutUnanswerable(read.data);
+}
+
+/** As the reference does (experiments/py/dsets/zsre.py): the first answer is the new object, and a “?” ends the question of locality. */
+function readZsre(entry: object, index: number): ReadRecord | string {
+  const read = zsreSchema.safeParse(entry);
+  if (!read.success) return issueOf(read.error);
+  const { subject, src, answers, rephrase, loc, loc_ans: locAnswer } = read.data;
+  const template = templateIn(src, subject);
+  if (template === null) return `the subject “${subject}” does not stand in the question “${src}”`;
+  const asked = loc !== undefined && locAnswer !== undefined;
+  return {
+    record: {
+      case_id: index,
+      requested_rewrite: { prompt: template, subject, target_new: { str: answers[0] } },
+      paraphrase_prompts: rephrase,
+      neighborhood_prompts: asked ? [{ prompt: `${loc}?`, target: locAnswer }] : [],
+    },
+    note: asked ? null : 'it has no question of locality (loc, loc_ans)',
+  };
 }
 
 function readFlat(
   entry: Record<string, unknown>,
   index: number,
-): { record: CounterFactRecord; note: string | null } | string {
-  const byName = new Map(
-    Object.entries(entry).map(([name, value]) => [
-      name
-        .trim()
-        .toLowerCase()
-        .replaceAll(/[\s-]+/g, '_'),
-      value,
-    ]),
-  );
+  { mapping = mappingOf(entry), facts }: ImportOptions,
+): ReadRecord | string {
   const fields = Object.fromEntries(
-    Object.entries(COLUMNS).map(([field, names]) => {
-      const values = names.map((name) => byName.get(name)).filter((value) => value !== undefined && value !== '');
-      return [field, values.at(0)];
+    FIELDS.map((field) => {
+      const column = mapping[field];
+      const value = column === undefined ? undefined : entry[column];
+      return [field, value === '' ? undefined : value];
     }),
   );
   const read = flatSchema.safeParse(fields);
   if (!read.success) return issueOf(read.error);
-  const { caseId, subject, prompt, targetNew, targetTrue, paraphrases, neighbourTruth, relationId } = read.data;
-  const template = prompt.includes('{}') ? prompt : prompt.replace(subject, '{}');
-  if (!template.includes('{}')) return `the subject “${subject}” does not stand in the prompt, and neither does {}`;
-  // CounterFact's neighbours are asked for the true object; others have an answer of their own.
-  const sameTruth = neighbourTruth === undefined || neighbourTruth === targetTrue;
-  const others = read.data.neighbours.length;
-  return {
-    record: {
-      case_id: caseId ?? index,
-      requested_rewrite: {
-        prompt: template,
-        subject,
-        target_new: { str: targetNew },
-        target_true: { str: targetTrue },
-        ...(relationId === undefined ? {} : { relation_id: relationId }),
-      },
-      paraphrase_prompts: paraphrases,
-      neighborhood_prompts: sameTruth ? read.data.neighbours : [],
+  const { caseId, subject, prompt, relation, targetNew, targetTrue, paraphrases, neighbours, neighbourTruth } =
+    read.data;
+  const known = relation === undefined ? undefined : facts?.relation(relation);
+  const wording = prompt ?? known?.templates[0] ?? relation;
+  if (wording === undefined) return 'the prompt is missing or not text';
+  const template = templateIn(wording, subject);
+  if (template === null) {
+    if (prompt === undefined)
+      return `the relation “${wording}” is none of the model’s, and holds no ${PLACEHOLDER} for the subject`;
+    return `the subject “${subject}” does not stand in the prompt, and neither does ${PLACEHOLDER}`;
+  }
+  const relationId = known?.id ?? (prompt === undefined ? undefined : relation);
+  // CounterFact's neighbours are asked for the true object; others have answers of their own.
+  const answerOf = (i: number): string | undefined => neighbourTruth?.[neighbourTruth.length === 1 ? 0 : i];
+  return withoutUnanswerable({
+    case_id: caseId ?? index,
+    requested_rewrite: {
+      prompt: template,
+      subject,
+      target_new: { str: targetNew },
+      ...(targetTrue === undefined ? {} : { target_true: { str: targetTrue } }),
+      ...(relationId === undefined ? {} : { relation_id: relationId }),
     },
-    note:
-      sameTruth || others === 0
-        ? null
-        : `its locality prompt is left out: its answer is “${neighbourTruth}”, not the true object`,
+    paraphrase_prompts: paraphrases,
+    neighborhood_prompts: neighbours.map((neighbour, i) => {
+      const answer = answerOf(i);
+      return answer === undefined || answer === targetTrue ? neighbour : { prompt: neighbour, target: answer };
+    }),
+  });
+}
+
+/** Leaves out neighbours that have no answer. */
+function withoutUnanswerable(record: EvaluationRecord): ReadRecord {
+  const { neighborhood_prompts: neighbours, requested_rewrite: rewrite } = record;
+  const answered = neighbours.filter((neighbour) => rewrite.target_true !== undefined || typeof neighbour !== 'string');
+  const lost = neighbours.length - answered.length;
+  return {
+    record: lost === 0 ? record : { ...record, neighborhood_prompts: answered },
+    note: lost === 0 ? null : `its neighbours are left out (${lost}): there is no true object to ask for`,
   };
+}
+
+/** The column of each field, by name. */
+function mappingOf(entry: Record<string, unknown>): ColumnMapping {
+  const columns = new Map(
+    Object.keys(entry).map((column) => [
+      column
+        .trim()
+        .toLowerCase()
+        .replaceAll(/[\s-]+/g, '_'),
+      column,
+    ]),
+  );
+  const found = FIELDS.map((field) => {
+    const names: readonly string[] = COLUMN_NAMES[field];
+    return [field, names.map((name) => columns.get(name)).find((column) => column !== undefined)] as const;
+  });
+  return Object.fromEntries(found.filter(([, column]) => column !== undefined));
+}
+
+/** The wording with {} for the subject, or null where neither stands in it. */
+function templateIn(wording: string, subject: string): string | null {
+  const template = wording.includes(PLACEHOLDER) ? wording : wording.replace(subject, PLACEHOLDER);
+  return template.includes(PLACEHOLDER) ? template : null;
 }
 
 function issueOf({ issues: [issue] }: z.ZodError): string {

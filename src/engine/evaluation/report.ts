@@ -1,17 +1,17 @@
 /** The outcome of an evaluation: what records were asked, before and after, and the form in which the reference keeps that. */
-import { PROMPT_GROUPS, type RecordLosses } from './counterfact.ts';
-import { type Metric, metricsOf } from './metrics.ts';
-import type { CounterFactRecord } from './records.ts';
+import type { Assessment } from './assessment.ts';
+import { type Metric, metricsOf, rightAndOther } from './metrics.ts';
+import { type EvaluationRecord, PROMPT_GROUPS } from './records.ts';
 
 export interface Evaluation {
   readonly model: string;
   readonly modelHash: string;
   /** Names of the patches in force afterwards. */
   readonly patches: readonly string[];
-  readonly records: readonly CounterFactRecord[];
-  readonly before: readonly RecordLosses[];
+  readonly records: readonly EvaluationRecord[];
+  readonly before: Assessment;
   /** Null where nothing was changed. */
-  readonly after: readonly RecordLosses[] | null;
+  readonly after: Assessment | null;
 }
 
 /** JSON with the names and the per-case entries of the reference's result files (experiments/evaluate.py, summarize.py). */
@@ -24,39 +24,56 @@ export function referenceForm({ model, modelHash, patches, records, before, afte
     cases: records.map((record, i) => ({
       case_id: record.case_id,
       requested_rewrite: record.requested_rewrite,
-      pre: caseOf(before[i]),
-      ...(after && { post: caseOf(after[i]) }),
+      pre: caseOf(before, i),
+      ...(after && { post: caseOf(after, i) }),
     })),
   };
 }
 
 /** Per cent, as the reference's summaries are: [mean, half of the 95 % interval] by its names. */
-function summaryOf(losses: readonly RecordLosses[]): object {
-  const { groups, score } = metricsOf(losses);
+function summaryOf(assessment: Assessment): object {
+  const { groups, texts, score } = metricsOf(assessment);
   const percent = ({ mean, interval }: Metric): [number, number] => [round(100 * mean), round(100 * interval)];
   const entries = PROMPT_GROUPS.flatMap((group): [string, [number, number]][] => {
     const metrics = groups[group];
     if (!metrics) return [];
+    const { success, magnitude, accuracy, tokenAccuracy } = metrics;
+    if (!success || !magnitude) return [[`${group}_acc`, percent(tokenAccuracy)]];
     return [
-      [`${group}_success`, percent(metrics.success)],
-      [`${group}_diff`, percent(metrics.magnitude)],
-      [`${group}_acc`, percent(metrics.accuracy)],
+      [`${group}_success`, percent(success)],
+      [`${group}_diff`, percent(magnitude)],
+      [`${group}_acc`, percent(accuracy)],
     ];
   });
-  return { ...Object.fromEntries(entries), score: score === null ? null : round(100 * score) };
+  const written = {
+    ...(texts && { ngram_entropy: percent(texts.fluency) }),
+    ...(texts?.consistency && { reference_score: percent(texts.consistency) }),
+  };
+  return { ...Object.fromEntries(entries), ...written, score: score === null ? null : round(100 * score) };
 }
 
 function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-function caseOf(losses: RecordLosses): object {
-  const entries = PROMPT_GROUPS.flatMap((group): [string, unknown][] => [
-    [
-      `${group}_prompts_probs`,
-      losses[group].map(({ targetNew, targetTrue }) => ({ target_new: targetNew, target_true: targetTrue })),
-    ],
-    [`${group}_prompts_correct`, losses[group].map(({ correct }) => correct)],
-  ]);
-  return Object.fromEntries(entries);
+/** Losses and one flag a prompt where there are two objects; else one flag a token, as the reference has it for zsRE. */
+function caseOf({ losses, texts }: Assessment, index: number): object {
+  const entries = PROMPT_GROUPS.flatMap((group): [string, unknown][] => {
+    const prompts = losses[index][group];
+    const compared = prompts.every((prompt) => rightAndOther(group, prompt) !== null);
+    if (!compared) return [[`${group}_prompts_correct`, prompts.flatMap(({ correct }) => correct)]];
+    return [
+      [
+        `${group}_prompts_probs`,
+        prompts.map(({ targetNew, targetTrue }) => ({ target_new: targetNew, target_true: targetTrue })),
+      ],
+      [`${group}_prompts_correct`, prompts.map(({ correct }) => correct.every(Boolean))],
+    ];
+  });
+  const { texts: text, fluency = null, consistency = null } = texts?.[index] ?? {};
+  return {
+    ...Object.fromEntries(entries),
+    ...(fluency !== null && { text, ngram_entropy: fluency }),
+    ...(consistency !== null && { reference_score: consistency }),
+  };
 }

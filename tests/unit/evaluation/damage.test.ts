@@ -4,12 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError, EngineError } from '../../../src/engine/errors.ts';
 import { DamageMeter, DISTANCES, drawDamageSample, type DamageSample } from '../../../src/engine/evaluation/damage.ts';
 import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
-import { EditedWeights } from '../../../src/engine/families/weight-set.ts';
+import type { EditedWeights } from '../../../src/engine/families/weight-set.ts';
 import { FactBook } from '../../../src/engine/tokens/facts.ts';
 import { answerText } from '../../../src/engine/tokens/request.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
 import { expectBelow } from '../compare.ts';
-import { DEMO_MODEL, golden, openModel } from '../support.ts';
+import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
 
 interface DamageGolden {
   layers: number[];
@@ -29,16 +29,7 @@ beforeAll(async () => {
 afterAll(() => bench.dispose());
 
 /** The change that the oracle makes to the model as well. */
-async function scaled(): Promise<EditedWeights> {
-  const { model } = bench;
-  const weights = new EditedWeights(model.weights);
-  for (const layer of layers) {
-    const { tensor } = model.family.editable(layer);
-    const weight = weights.get(tensor);
-    weights.replace(tensor, await model.linalg.addScaled(weight, scale, weight, 0));
-  }
-  return weights;
-}
+const scaled = (): Promise<EditedWeights> => scaledWeights(bench.model, layers, scale);
 
 describe('a sample', () => {
   const fact = (

@@ -1,7 +1,8 @@
 /** Every form of records that people have, and what is told about those that cannot be used. */
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/engine/errors.ts';
-import { importRecords } from '../../../src/engine/evaluation/import.ts';
+import { importRecords, tableColumns } from '../../../src/engine/evaluation/import.ts';
+import { FactBook } from '../../../src/engine/tokens/facts.ts';
 
 const full = {
   case_id: 7,
@@ -99,7 +100,7 @@ describe('importRecords', () => {
       { ...flat, target_new: '' },
       { ...flat, prompt: 'He is' },
       { ...full, requested_rewrite: { ...full.requested_rewrite, prompt: 'no place' } },
-      { src: 'Who?', answers: ['x'] },
+      { src: 'Who?', subject: 'Ann', answers: ['x'] },
       'text',
       { ...full, requested_rewrite: { ...full.requested_rewrite, target_new: {} } },
     ];
@@ -109,7 +110,7 @@ describe('importRecords', () => {
     expect(faults[0].reason).toBe('the new object is missing or not text');
     expect(faults[1].reason).toContain('“Toko Yasuda” does not stand in the prompt');
     expect(faults[2].reason).toContain('no {}');
-    expect(faults[3].reason).toContain('zsRE');
+    expect(faults[3].reason).toContain('“Ann” does not stand in the question');
     expect(faults[5].reason).toContain('requested_rewrite.target_new.str');
   });
 
@@ -119,10 +120,77 @@ describe('importRecords', () => {
     expect(faults).toEqual([{ record: 2, reason: expect.stringContaining('this line is no JSON') as string }]);
   });
 
-  it('says so when a neighbour has an answer of its own', () => {
-    const { records, notes } = importRecords(JSON.stringify([{ ...flat, locality_ground_truth: 'drums' }]));
-    expect(records[0].neighborhood_prompts).toEqual([]);
-    expect(notes).toEqual([{ record: 1, reason: expect.stringContaining('“drums”') as string }]);
+  it('asks neighbours for answers of their own, and leaves out those that have none', () => {
+    const ask = (more: object): ReturnType<typeof importRecords> =>
+      importRecords(JSON.stringify([{ ...flat, ...more }]));
+    const own = ask({ locality_prompt: ['a', 'b'], locality_ground_truth: ['drums', 'guitar'] });
+    expect(own.records[0].neighborhood_prompts).toEqual([{ prompt: 'a', target: 'drums' }, 'b']);
+    const none = ask({ ground_truth: undefined, locality_ground_truth: undefined });
+    expect(none.records[0].requested_rewrite.target_true).toBeUndefined();
+    expect(none.records[0].neighborhood_prompts).toEqual([]);
+    expect(none.notes).toEqual([{ record: 1, reason: expect.stringContaining('no true object') as string }]);
+  });
+
+  it('takes zsRE: the first answer is the new object, and the question of locality gets its “?”', () => {
+    const zsre = {
+      subject: 'Ann Lee',
+      src: 'Where was Ann Lee born?',
+      rephrase: 'In which place was Ann Lee born?',
+      answers: ['Oslo', 'Kristiania'],
+      alt: 'Rome',
+      loc: 'nq question: who plays the drums in the band',
+      loc_ans: 'Bob Ray',
+    };
+    const { records, notes } = importRecords(JSON.stringify([zsre, { ...zsre, loc: undefined }]));
+    expect(records[0]).toEqual({
+      case_id: 0,
+      requested_rewrite: { prompt: 'Where was {} born?', subject: 'Ann Lee', target_new: { str: 'Oslo' } },
+      paraphrase_prompts: ['In which place was Ann Lee born?'],
+      neighborhood_prompts: [{ prompt: 'nq question: who plays the drums in the band?', target: 'Bob Ray' }],
+    });
+    expect(records[1].neighborhood_prompts).toEqual([]);
+    expect(notes.map(({ record }) => record)).toEqual([2]);
+  });
+
+  it('takes relations of the model, by id or label, for prompts', () => {
+    const facts = new FactBook([{ id: 'P36', label: 'capital', templates: ['The capital of {} is'], facts: [] }]);
+    const content =
+      'subject,relation,object\nFrance,Capital,Rome\nSpain,P36,Oslo\nItaly,{} has the capital,Bern\nPeru,king,x';
+    const { records, faults } = importRecords(content, { facts });
+    expect(records.map(({ requested_rewrite: { prompt } }) => prompt)).toEqual([
+      'The capital of {} is',
+      'The capital of {} is',
+      '{} has the capital',
+    ]);
+    expect(records[0].requested_rewrite.relation_id).toBe('P36');
+    expect(faults).toEqual([{ record: 4, reason: expect.stringContaining('“king” is none of the model’s') as string }]);
+  });
+
+  it('reads columns by a mapping where their names say nothing', () => {
+    const content = 'who;says;becomes;was\nFrance;The capital of France is;Rome;Paris\n';
+    expect(() => importRecords(content)).toThrow('the subject is missing');
+    expect(tableColumns(content)).toEqual({
+      columns: ['who', 'says', 'becomes', 'was'],
+      values: { who: 'France', says: 'The capital of France is', becomes: 'Rome', was: 'Paris' },
+      mapping: {},
+    });
+    const mapping = { subject: 'who', prompt: 'says', targetNew: 'becomes', targetTrue: 'was' };
+    expect(importRecords(content, { mapping }).records[0].requested_rewrite).toEqual({
+      prompt: 'The capital of {} is',
+      subject: 'France',
+      target_new: { str: 'Rome' },
+      target_true: { str: 'Paris' },
+    });
+  });
+
+  it('knows columns by name, and forms that have none', () => {
+    expect(tableColumns(JSON.stringify([flat]))?.mapping).toMatchObject({
+      subject: 'subject',
+      paraphrases: 'rephrase_prompt',
+      neighbourTruth: 'locality_ground_truth',
+    });
+    expect(tableColumns(JSON.stringify([full]))).toBeNull();
+    expect(() => tableColumns('hello')).toThrow(EngineError);
   });
 
   it.each([

@@ -1,23 +1,17 @@
 /** CounterFact's metrics: every prompt's losses and every metric against the PyTorch oracle, and by hand. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  evaluateRecords,
-  PROMPT_GROUPS,
-  type PromptGroup,
-  type RecordLosses,
-} from '../../../src/engine/evaluation/counterfact.ts';
-import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
+import { evaluateRecords, type PromptLosses, type RecordLosses } from '../../../src/engine/evaluation/record-losses.ts';
+import { metricsOf, type EvaluationMetrics } from '../../../src/engine/evaluation/metrics.ts';
 import { importRecords } from '../../../src/engine/evaluation/import.ts';
-import type { CounterFactRecord } from '../../../src/engine/evaluation/records.ts';
+import { PROMPT_GROUPS, type EvaluationRecord, type PromptGroup } from '../../../src/engine/evaluation/records.ts';
 import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
 import { CancelledError, RequestError } from '../../../src/engine/errors.ts';
-import { nextTokenLogits } from '../../../src/engine/families/forward.ts';
+import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
 import { argmax, logProbability } from '../../../src/engine/families/sampling.ts';
-import { EditedWeights } from '../../../src/engine/families/weight-set.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
 import { expectBelow } from '../compare.ts';
-import { DEMO_MODEL, golden, openModel } from '../support.ts';
+import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
 
 interface EvaluationGolden {
   layers: number[];
@@ -46,12 +40,7 @@ describe('against PyTorch', () => {
 
   beforeAll(async () => {
     const { model, tokenizer } = bench;
-    const weights = new EditedWeights(model.weights);
-    for (const layer of oracle.layers) {
-      const { tensor } = model.family.editable(layer);
-      const weight = weights.get(tensor);
-      weights.replace(tensor, await model.linalg.addScaled(weight, oracle.scale, weight, 0));
-    }
+    const weights = await scaledWeights(model, oracle.layers, oracle.scale);
     losses = await evaluateRecords(model, tokenizer, weights, records);
     weights.dispose();
   }, 120_000);
@@ -62,12 +51,12 @@ describe('against PyTorch', () => {
     losses.forEach((record, i) => {
       for (const group of PROMPT_GROUPS) {
         const expected = oracle.records[i][group];
-        expect(record[group].map(({ correct }) => correct)).toEqual(expected.correct);
+        expect(record[group].map(({ correct }) => correct.every(Boolean))).toEqual(expected.correct);
         record[group].forEach(({ targetNew, targetTrue }, p) => {
           worst = Math.max(
             worst,
-            Math.abs(targetNew - expected.targetNew[p]),
-            Math.abs(targetTrue - expected.targetTrue[p]),
+            Math.abs(targetNew! - expected.targetNew[p]),
+            Math.abs(targetTrue! - expected.targetTrue[p]),
           );
         });
       }
@@ -76,10 +65,10 @@ describe('against PyTorch', () => {
   });
 
   it('gives every metric with its interval', () => {
-    const metrics = metricsOf(losses);
+    const metrics = metricsOf({ losses, texts: null });
     for (const group of PROMPT_GROUPS) {
       for (const name of ['success', 'magnitude', 'accuracy'] as const) {
-        const [actual, expected] = [metrics.groups[group]![name], oracle.metrics.groups[group][name]];
+        const [actual, expected] = [metrics.groups[group]![name]!, oracle.metrics.groups[group][name]];
         expectBelow(`demo: ${name} of ${group}`, Math.abs(actual.mean - expected.mean), 1e-6);
         expectBelow(`demo: interval of ${name} of ${group}`, Math.abs(actual.interval - expected.interval), 1e-6);
         expect(actual.records).toBe(records.length);
@@ -90,30 +79,59 @@ describe('against PyTorch', () => {
 });
 
 describe('metrics', () => {
-  const prompt = (targetNew: number, targetTrue: number, correct: boolean) => ({ targetNew, targetTrue, correct });
+  const prompt = (targetNew: number | null, targetTrue: number | null, ...correct: boolean[]): PromptLosses => ({
+    targetNew,
+    targetTrue,
+    correct,
+  });
+  const metricsFor = (...losses: RecordLosses[]): EvaluationMetrics => metricsOf({ losses, texts: null });
 
   it('are means over records of means over prompts', () => {
-    const metrics = metricsOf([
+    const metrics = metricsFor(
       {
         rewrite: [prompt(0.1, 2, true)],
         paraphrase: [prompt(0.1, 2, true), prompt(3, 1, false)],
         neighborhood: [prompt(3, 1, true)],
       },
       { rewrite: [prompt(2, 1, false)], paraphrase: [prompt(1, 2, false)], neighborhood: [] },
-    ]);
+    );
     const { rewrite, paraphrase, neighborhood } = metrics.groups;
-    expect(rewrite!.success.mean).toBe(0.5);
+    expect(rewrite!.success!.mean).toBe(0.5);
     // (1, 0): deviation √½, n = 2.
-    expect(rewrite!.success.interval).toBeCloseTo((1.96 * Math.SQRT1_2) / Math.SQRT2, 12);
-    expect(paraphrase!.success.mean).toBe(0.75);
+    expect(rewrite!.success!.interval).toBeCloseTo((1.96 * Math.SQRT1_2) / Math.SQRT2, 12);
+    expect(paraphrase!.success!.mean).toBe(0.75);
     expect(paraphrase!.accuracy.mean).toBe(0.25);
     expect(neighborhood!.success).toEqual({ mean: 1, interval: 0, records: 1 });
-    expect(neighborhood!.magnitude.mean).toBeCloseTo(Math.exp(-1) - Math.exp(-3), 12);
+    expect(neighborhood!.magnitude!.mean).toBeCloseTo(Math.exp(-1) - Math.exp(-3), 12);
     expect(metrics.score).toBeCloseTo(3 / (2 + 4 / 3 + 1), 12);
   });
 
+  it('count tokens where there is one object only, and score by them', () => {
+    const { groups, score } = metricsFor({
+      rewrite: [prompt(1, null, true, true, false, false)],
+      paraphrase: [prompt(1, null, true, false), prompt(1, null, true, true)],
+      neighborhood: [prompt(null, 2, true)],
+    });
+    expect(groups.rewrite!.tokenAccuracy.mean).toBe(0.5);
+    expect(groups.rewrite!.accuracy.mean).toBe(0);
+    expect(groups.rewrite!.success).toBeNull();
+    expect(groups.paraphrase!.tokenAccuracy.mean).toBe(0.75);
+    expect(groups.neighborhood!.tokenAccuracy.mean).toBe(1);
+    expect(score).toBeCloseTo(3 / (2 + 4 / 3 + 1), 12);
+  });
+
+  it('have no score where only some prompts have two objects', () => {
+    const { groups, score } = metricsFor({
+      rewrite: [prompt(1, 2, true)],
+      paraphrase: [prompt(1, 2, true)],
+      neighborhood: [prompt(null, 2, true)],
+    });
+    expect(groups.neighborhood!.magnitude).toBeNull();
+    expect(score).toBeNull();
+  });
+
   it('are none for prompts there are none of', () => {
-    const metrics = metricsOf([{ rewrite: [prompt(1, 2, true)], paraphrase: [], neighborhood: [] }]);
+    const metrics = metricsFor({ rewrite: [prompt(1, 2, true)], paraphrase: [], neighborhood: [] });
     expect(metrics.groups.paraphrase).toBeNull();
     expect(metrics.score).toBeNull();
   });
@@ -124,7 +142,7 @@ describe('metrics', () => {
       paraphrase: [prompt(1, 2, true)],
       neighborhood: [prompt(2, 1, true)],
     };
-    expect(metricsOf([lost]).score).toBe(0);
+    expect(metricsFor(lost).score).toBe(0);
   });
 });
 
@@ -149,7 +167,7 @@ describe('answers that share rows', () => {
 
 describe('records', { timeout: 60_000 }, () => {
   it('with a prompt too long are refused with its length', async () => {
-    const long: CounterFactRecord = { ...records[0], paraphrase_prompts: ['and so '.repeat(80)] };
+    const long: EvaluationRecord = { ...records[0], paraphrase_prompts: ['and so '.repeat(80)] };
     const run = evaluateRecords(bench.model, bench.tokenizer, bench.model.weights, [long]);
     await expect(run).rejects.toThrow(RequestError);
     await expect(run).rejects.toThrow(/the model reads 128/);
