@@ -1,9 +1,10 @@
-/** CounterFact's metrics from the command line, before and after patches or a run. */
+/** Evaluation from the command line, before and after patches or a run. */
 import type { Patch } from '../engine/editing/patch.ts';
 import type { MemitSettings } from '../engine/editing/settings.ts';
+import { assess, type Assessment } from '../engine/evaluation/assessment.ts';
 import { requestOf } from '../engine/evaluation/benchmark.ts';
-import { evaluateRecords, type RecordLosses } from '../engine/evaluation/counterfact.ts';
-import type { CounterFactRecord } from '../engine/evaluation/records.ts';
+import type { GenerationOptions } from '../engine/evaluation/generation.ts';
+import type { EvaluationRecord } from '../engine/evaluation/records.ts';
 import { referenceForm } from '../engine/evaluation/report.ts';
 import type { Workbench } from '../engine/workbench.ts';
 
@@ -12,13 +13,14 @@ type OnProgress = (phase: string, done: number, total: number) => void;
 /** The records asked of the model as it came, and with `patches` on it where there are any. */
 export async function evaluatePatches(
   bench: Workbench,
-  records: readonly CounterFactRecord[],
+  records: readonly EvaluationRecord[],
   patches: readonly Patch[],
+  generation: GenerationOptions | null,
   onProgress: OnProgress,
 ): Promise<object> {
-  const ask = async (phase: string): Promise<RecordLosses[]> =>
-    evaluateRecords(bench.model, bench.tokenizer, await bench.weights(), records, {}, (done, total) => {
-      onProgress(phase, done, total);
+  const ask = async (phase: string): Promise<Assessment> =>
+    assess(bench, await bench.weights(), records, generation, {}, (part, done, total) => {
+      onProgress(part === 'texts' ? `${phase}, texts` : phase, done, total);
     });
   const before = await ask('before');
   for (const patch of patches) {
@@ -33,11 +35,12 @@ export async function evaluatePatches(
 /** Writes all records' new objects in one run, and asks before and after. */
 export async function benchmark(
   bench: Workbench,
-  records: readonly CounterFactRecord[],
+  records: readonly EvaluationRecord[],
   settings: MemitSettings,
+  generation: GenerationOptions | null,
   onProgress: OnProgress,
 ): Promise<object> {
   const patch = await bench.edit(records.map(requestOf), settings, { progress: { onPhase: onProgress } });
-  const result = await evaluatePatches(bench, records, [patch], onProgress);
+  const result = await evaluatePatches(bench, records, [patch], generation, onProgress);
   return { settings: patch.settings, contexts: patch.contexts, num_edits: records.length, ...result };
 }

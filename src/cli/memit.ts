@@ -1,5 +1,5 @@
 /**
- * The engine from the command line: `npm run -s memit -- edit | predict | trace | evaluate | benchmark | statistics`.
+ * The engine from the command line: `npm run -s memit -- edit | predict | trace | evaluate | benchmark | damage | statistics`.
  * Exit codes: 0 done, 1 the run failed, 2 bad arguments or input; each failure is one line on standard error.
  */
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,8 +10,10 @@ import { EngineError, type ErrorCode } from '../engine/errors.ts';
 import { runReportSchema } from '../engine/editing/report.ts';
 import type { Patch } from '../engine/editing/patch.ts';
 import { drawRecords } from '../engine/evaluation/benchmark.ts';
+import type { GenerationOptions } from '../engine/evaluation/generation.ts';
 import { importRecords } from '../engine/evaluation/import.ts';
-import type { CounterFactRecord } from '../engine/evaluation/records.ts';
+import type { EvaluationRecord } from '../engine/evaluation/records.ts';
+import { ReferenceTexts } from '../engine/evaluation/reference-texts.ts';
 import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { readFloats } from '../engine/runtime/device.ts';
 import { sha256 } from '../engine/stats/covariances.ts';
@@ -137,43 +139,93 @@ async function trace(options: TraceOptions): Promise<void> {
   });
 }
 
-async function evaluate(options: {
+interface EvaluationOptions {
   model: string;
-  records: string;
-  patch: string[];
   out: string;
   backend: BackendName;
-}): Promise<void> {
-  const records = await readRecords(options.records);
+  seed: number;
+  generate: boolean;
+  references?: string;
+}
+
+async function evaluate(options: EvaluationOptions & { records: string; patch: string[] }): Promise<void> {
   const patches = await Promise.all(options.patch.map(readPatch));
+  const generation = await generationOf(options);
   await withWorkbench(options, {}, async (bench) => {
-    await writeJson(options.out, await evaluatePatches(bench, records, patches, showCount));
+    const records = await readRecords(options.records, bench);
+    await writeJson(options.out, await evaluatePatches(bench, records, patches, generation, showCount));
     process.stderr.write(`Wrote ${options.out}: ${records.length} records.\n`);
   });
 }
 
-async function benchmarkRun(options: {
-  model: string;
-  records?: string;
-  edits: number;
-  layers?: number[];
-  seed: number;
-  out: string;
-  backend: BackendName;
-}): Promise<void> {
-  const records = await readRecords(options.records ?? join(options.model, 'benchmark.json'));
-  const drawn = drawRecords(records, options.edits, options.seed);
+async function benchmarkRun(
+  options: EvaluationOptions & { records?: string; edits: number; layers?: number[] },
+): Promise<void> {
+  const generation = await generationOf(options);
   await withWorkbench(options, {}, async (bench) => {
+    const records = await readRecords(options.records ?? join(options.model, 'benchmark.json'), bench);
+    const drawn = drawRecords(records, options.edits, options.seed);
     const preset = bench.preset.settings;
     const settings = { ...preset, layers: options.layers ?? preset.layers, seed: options.seed };
-    await writeJson(options.out, await benchmark(bench, drawn, settings, showCount));
+    await writeJson(options.out, await benchmark(bench, drawn, settings, generation, showCount));
     process.stderr.write(`Wrote ${options.out}: ${drawn.length} edits.\n`);
   });
 }
 
+async function damage(options: {
+  model: string;
+  patch: string[];
+  facts: number;
+  seed: number;
+  out: string;
+  backend: BackendName;
+}): Promise<void> {
+  const patches = await Promise.all(options.patch.map(readPatch));
+  await withWorkbench(options, {}, async (bench) => {
+    for (const patch of patches) {
+      bench.assertFits(patch);
+      bench.stack.push(patch);
+    }
+    const { sample, perplexityBefore, steps } = await bench.damage(
+      { count: options.facts, seed: options.seed },
+      {},
+      (done, total) => {
+        showCount('damage', done, total);
+      },
+    );
+    const { questions, sentences, population } = sample;
+    await writeJson(options.out, {
+      model: bench.name,
+      model_hash: bench.hash,
+      facts: questions.length,
+      population,
+      sentences: sentences.length,
+      perplexity_before: perplexityBefore,
+      patches: steps.map((step) => ({
+        name: step.name,
+        kept: step.damage.kept,
+        kept_overall: step.damage.keptOverall,
+        relations: step.damage.relations,
+        perplexity: step.damage.perplexity,
+        kl_divergence: step.damage.divergence,
+      })),
+    });
+    process.stderr.write(`Wrote ${options.out}: ${questions.length} facts after ${steps.length} patches.\n`);
+  });
+}
+
+/** What texts are to be written, or null. */
+async function generationOf({ generate, references, seed }: EvaluationOptions): Promise<GenerationOptions | null> {
+  if (!generate) {
+    if (references !== undefined) throw new EngineError('input', '--references goes with --generate.');
+    return null;
+  }
+  return { seed, references: references === undefined ? null : ReferenceTexts.parse(await readText(references)) };
+}
+
 /** Says on standard error which records are left out, or not whole, and why. */
-async function readRecords(file: string): Promise<CounterFactRecord[]> {
-  const { records, faults, notes } = importRecords(await readText(file));
+async function readRecords(file: string, { facts }: Workbench): Promise<EvaluationRecord[]> {
+  const { records, faults, notes } = importRecords(await readText(file), { facts });
   for (const { record, reason } of faults) process.stderr.write(`Record ${record} is left out: ${reason}\n`);
   for (const { record, reason } of notes) process.stderr.write(`Record ${record}: ${reason}\n`);
   return records;
@@ -398,18 +450,31 @@ function program(): Command {
     .option('--seed <n>', 'seed of the noise, or numpy1 for RandomState(1)', parseTraceSeed, TRACE_DEFAULTS.seed)
     .requiredOption('--out <file>', 'where the result goes, as JSON', path)
     .action(trace);
-  command('evaluate', 'CounterFact’s metrics on records, with patches or without')
-    .requiredOption('--records <file>', 'CounterFact or EasyEdit JSON, JSON lines, CSV or TSV', path)
+  const evaluation = (name: string, description: string): Command =>
+    command(name, description)
+      .option('--generate', 'also let the model write texts: fluency (GE) and consistency (RS)', false)
+      .option(
+        '--references <file>',
+        'texts about the new objects, for RS: attribute_snippets.json or object, text',
+        path,
+      )
+      .option('--seed <n>', 'seed of every draw', parseSeed, 0)
+      .requiredOption('--out <file>', 'where the result goes, as JSON', path);
+  evaluation('evaluate', 'the metrics of CounterFact or zsRE on records, with patches or without')
+    .requiredOption('--records <file>', 'CounterFact, zsRE or EasyEdit JSON, JSON lines, CSV or TSV', path)
     .option('--patch <file>', 'patch to evaluate, once per patch', collectPaths, [])
-    .requiredOption('--out <file>', 'where the result goes, as JSON', path)
     .action(evaluate);
-  command('benchmark', 'draw records, edit them in one run, and evaluate before and after')
+  evaluation('benchmark', 'draw records, edit them in one run, and evaluate before and after')
     .option('--records <file>', 'the same; benchmark.json of the model when absent', path)
     .option('--edits <n>', 'how many records', parseCount, 10)
     .option('--layers <a,b,c>', 'layers to edit; the preset of the model when absent', parseLayers)
-    .option('--seed <n>', 'seed of the draw and of the context templates', parseSeed, 0)
-    .requiredOption('--out <file>', 'where the result goes, as JSON', path)
     .action(benchmarkRun);
+  command('damage', 'what patches did to everything else, one after the other')
+    .requiredOption('--patch <file>', 'patch to measure, once per patch', collectPaths, [])
+    .option('--facts <n>', 'how many facts that were not edited are asked', parseCount, 300)
+    .option('--seed <n>', 'seed of the draw', parseSeed, 0)
+    .requiredOption('--out <file>', 'where the result goes, as JSON', path)
+    .action(damage);
   command('statistics', 'compute the covariances of layers over a text')
     .requiredOption('--text <file>', 'text, one document a line', path)
     .requiredOption('--out <file>', 'where the statistics file goes', path)
