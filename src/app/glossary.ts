@@ -24,6 +24,10 @@ export const glossary = {
   S: 'Score: the harmonic mean of ES, PS and NS, low as soon as one of them is.',
   magnitude: 'Mean difference between the probabilities of the right object and of the other one.',
   accuracy: 'Share of the prompts after which every token of the right object is the likeliest one.',
+  'token accuracy':
+    'Share of the right answer’s tokens that the model finds likeliest, given those before them: zsRE’s efficacy, paraphrase and specificity.',
+  GE: 'Generation entropy, fluency: how varied the words of texts are that the model writes about the subjects; it falls when the model repeats itself.',
+  RS: 'Reference score, consistency: how alike the model’s texts and reference texts about the new object are.',
   damage:
     'What edits did to everything else: facts that nobody edited, ordinary text, and the next words after neutral prompts.',
   perplexity: 'How many next tokens the model wavers between on text it has not seen; it rises as a model breaks.',

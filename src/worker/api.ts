@@ -4,13 +4,23 @@
  */
 import type { ErrorCode } from '../engine/errors.ts';
 import type { MemitSettings } from '../engine/editing/settings.ts';
-import type { BenchmarkEvent, BenchmarkReport, DamageReport, RecordSetView, RecordSource } from './benchmark-api.ts';
+import type {
+  BenchmarkEvent,
+  BenchmarkOptions,
+  BenchmarkReport,
+  ColumnMapping,
+  DamageReport,
+  RecordSetView,
+  RecordSource,
+  ReferenceSetView,
+  TableColumns,
+} from './benchmark-api.ts';
 import type { AverageTraceView, TraceEvent, TraceSettings, TraceView } from './trace-api.ts';
 
 export type { MemitSettings };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 3;
+export const API_VERSION = 4;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -254,15 +264,16 @@ export interface WorkerApi {
   trace(draft: EditDraft, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<TraceView>;
   /** Average over `count` known facts of the unedited model; kept with the model, so a second call with the same settings is instant. */
   averageTrace(count: number, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<AverageTraceView>;
-  /** Reads records from a file's text; they wait in the worker until others are read. */
-  importRecords(name: string, text: string): Promise<RecordSetView>;
-  /**
-   * Asks records of the unedited model and of the model as it is; with `settings`, writes all their new objects first, in one run on top of the
-   * enabled patches, which leaves a new patch on the stack.
-   */
+  /** The columns of a table of records and what they are taken for; null where the text is no table. */
+  tableColumns(text: string): Promise<TableColumns | null>;
+  /** Reads records from a file's text; they wait in the worker until others are read. Columns are found by name without a mapping. */
+  importRecords(name: string, text: string, mapping: ColumnMapping | null): Promise<RecordSetView>;
+  /** Reads texts about objects, for consistency; they wait in the worker until others are read. */
+  importReferences(name: string, text: string): Promise<ReferenceSetView>;
+  /** Asks records of the unedited model and of the model as it is, or as an edit of all of them leaves it. */
   benchmark(
     source: RecordSource,
-    settings: MemitSettings | null,
+    options: BenchmarkOptions,
     onEvent: (event: BenchmarkEvent) => void,
   ): Promise<{ report: BenchmarkReport; history: HistoryState }>;
   /** What the enabled patches did to facts that nobody edited (so many are asked), to perplexity and to next words. */

@@ -1,51 +1,95 @@
 /** What the page and the worker say to each other about benchmarks: records measured before and after an edit. */
-import type { PromptGroup } from '../engine/evaluation/counterfact.ts';
 import type { Damage, Distance } from '../engine/evaluation/damage.ts';
-import type { CounterFactMetrics, GroupMetrics, Metric } from '../engine/evaluation/metrics.ts';
-import type { ImportFault } from '../engine/evaluation/import.ts';
+import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { RecordTexts } from '../engine/evaluation/generation.ts';
+import type { EvaluationMetrics, GroupMetrics, Metric, TextMetrics } from '../engine/evaluation/metrics.ts';
+import type { ColumnMapping, ImportFault, TableColumns, TableField } from '../engine/evaluation/import.ts';
+import type { PromptGroup } from '../engine/evaluation/records.ts';
 
-export type { CounterFactMetrics, Damage, Distance, GroupMetrics, ImportFault, Metric, PromptGroup };
+export type {
+  ColumnMapping,
+  Damage,
+  Distance,
+  EvaluationMetrics,
+  GroupMetrics,
+  ImportFault,
+  Metric,
+  PromptGroup,
+  RecordTexts,
+  TableColumns,
+  TableField,
+  TextMetrics,
+};
 
 /** Where records come from: facts that the model knows, drawn from its own list, or what was imported last. */
 export type RecordSource = { kind: 'known'; count: number; seed: number } | { kind: 'imported' };
+
+export interface BenchmarkOptions {
+  /** Writes all new objects first, in one run, which leaves a patch on the stack; null to ask only. */
+  settings: MemitSettings | null;
+  /** The run starts from the unedited model, and the other patches are switched off. */
+  unedited: boolean;
+  /** Also lets the model write texts, before and after. */
+  generate: boolean;
+}
+
+/** Texts about objects that were read and wait in the worker. */
+export interface ReferenceSetView {
+  name: string;
+  texts: number;
+  objects: number;
+}
 
 /** Records that were read and wait in the worker. */
 export interface RecordSetView {
   name: string;
   count: number;
   /** The first few, as sentences. */
-  samples: { subject: string; prompt: string; targetNew: string; targetTrue: string }[];
+  samples: { subject: string; prompt: string; targetNew: string; targetTrue: string | null }[];
   paraphrases: number;
   neighbours: number;
   faults: readonly ImportFault[];
   notes: readonly ImportFault[];
 }
 
-/** Probabilities are geometric means over the object's tokens, exp(−loss). */
 export interface PromptOutcome {
   group: PromptGroup;
   prompt: string;
+  /** The objects it is asked for; null where there is none. */
+  targetNew: string | null;
+  targetTrue: string | null;
   before: PromptAnswerView;
   /** Null where nothing was changed. */
   after: PromptAnswerView | null;
 }
 
+/** Probabilities are geometric means over the object's tokens, exp(−loss). */
 export interface PromptAnswerView {
-  targetNew: number;
-  targetTrue: number;
-  /** The object that is right here is the more probable one: the new one, for neighbours the true one. */
+  targetNew: number | null;
+  targetTrue: number | null;
+  /**
+   * The object that is right here (the new one, for neighbours the true one) is the more probable one; where there is no other, all of its
+   * tokens are the likeliest ones.
+   */
   success: boolean;
-  /** log-probability per token of the right object less that of the other, in nats. */
-  margin: number;
+  /** Tokens of the right object that are the likeliest ones, of how many. */
+  correct: { tokens: number; of: number };
+  /** log-probability per token of the right object less that of the other, in nats; null where there is no other. */
+  margin: number | null;
 }
 
 export interface CaseView {
   caseId: string;
   subject: string;
   targetNew: string;
-  targetTrue: string;
+  targetTrue: string | null;
   prompts: PromptOutcome[];
-  /** Share of successes afterwards (before, where nothing was changed) by group; null without such prompts. */
+  /** What the model wrote; null where it was not asked to. */
+  texts: { before: RecordTexts; after: RecordTexts | null } | null;
+  /**
+   * Share of successes afterwards (before, where nothing was changed) by group, of right tokens where no prompt has two objects; null
+   * without such prompts.
+   */
   shares: Record<PromptGroup, number | null>;
 }
 
@@ -54,10 +98,12 @@ export interface BenchmarkReport {
   title: string;
   model: string;
   edits: number;
+  /** Of the run; null where nothing was written. */
+  settings: MemitSettings | null;
   /** Names of the patches in force afterwards. */
   patches: string[];
-  before: CounterFactMetrics;
-  after: CounterFactMetrics | null;
+  before: EvaluationMetrics;
+  after: EvaluationMetrics | null;
   cases: CaseView[];
   seconds: number;
   /** The same in the reference's form, as JSON. */

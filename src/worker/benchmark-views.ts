@@ -1,8 +1,9 @@
 /** What the page is shown of records and of what came of measuring them. */
-import { PROMPT_GROUPS, type PromptGroup, type PromptLosses } from '../engine/evaluation/counterfact.ts';
+import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { PromptLosses } from '../engine/evaluation/record-losses.ts';
 import type { ImportedRecords } from '../engine/evaluation/import.ts';
-import { metricsOf } from '../engine/evaluation/metrics.ts';
-import type { CounterFactRecord } from '../engine/evaluation/records.ts';
+import { metricsOf, rightAndOther } from '../engine/evaluation/metrics.ts';
+import { PROMPT_GROUPS, type PromptGroup, promptsOf } from '../engine/evaluation/records.ts';
 import { type Evaluation, referenceForm } from '../engine/evaluation/report.ts';
 import { fillPrompt } from '../engine/tokens/request.ts';
 import type { BenchmarkReport, CaseView, PromptAnswerView, PromptOutcome, RecordSetView } from './benchmark-api.ts';
@@ -17,7 +18,7 @@ export function recordSetView(name: string, { records, faults, notes }: Imported
       subject: rewrite.subject,
       prompt: fillPrompt(rewrite.prompt, rewrite.subject),
       targetNew: rewrite.target_new.str,
-      targetTrue: rewrite.target_true.str,
+      targetTrue: rewrite.target_true?.str ?? null,
     })),
     paraphrases: records.reduce((sum, record) => sum + record.paraphrase_prompts.length, 0),
     neighbours: records.reduce((sum, record) => sum + record.neighborhood_prompts.length, 0),
@@ -29,14 +30,15 @@ export function recordSetView(name: string, { records, faults, notes }: Imported
 export function benchmarkReport(
   title: string,
   evaluation: Evaluation,
-  edits: number,
+  settings: MemitSettings | null,
   seconds: number,
 ): BenchmarkReport {
   const { model, patches, records, before, after } = evaluation;
   return {
     title,
     model,
-    edits,
+    edits: settings ? records.length : 0,
+    settings,
     patches: [...patches],
     before: metricsOf(before),
     after: after && metricsOf(after),
@@ -49,36 +51,43 @@ export function benchmarkReport(
 function caseView({ records, before, after }: Evaluation, index: number): CaseView {
   const record = records[index];
   const { subject, target_new: targetNew, target_true: targetTrue } = record.requested_rewrite;
+  const asked = promptsOf(record);
   const prompts = PROMPT_GROUPS.flatMap((group) =>
-    promptsOf(record, group).map((prompt, i): PromptOutcome => ({
+    asked[group].map((prompt, i): PromptOutcome => ({
       group,
-      prompt,
-      before: answerView(group, before[index][group][i]),
-      after: after && answerView(group, after[index][group][i]),
+      ...prompt,
+      before: answerView(group, before.losses[index][group][i]),
+      after: after && answerView(group, after.losses[index][group][i]),
     })),
   );
   const share = (group: PromptGroup): number | null => {
-    const asked = prompts.filter((prompt) => prompt.group === group);
-    if (asked.length === 0) return null;
-    return asked.filter(({ before: was, after: is }) => (is ?? was).success).length / asked.length;
+    const answers = prompts.filter((prompt) => prompt.group === group).map((prompt) => prompt.after ?? prompt.before);
+    if (answers.length === 0) return null;
+    const compared = answers.filter(({ margin }) => margin !== null);
+    if (compared.length > 0) return compared.filter(({ success }) => success).length / compared.length;
+    const tokens = (key: 'tokens' | 'of'): number => answers.reduce((sum, { correct }) => sum + correct[key], 0);
+    return tokens('tokens') / tokens('of');
   };
   return {
     caseId: String(record.case_id),
     subject,
     targetNew: targetNew.str,
-    targetTrue: targetTrue.str,
+    targetTrue: targetTrue?.str ?? null,
     prompts,
+    texts: before.texts && { before: before.texts[index], after: after?.texts?.[index] ?? null },
     shares: { rewrite: share('rewrite'), paraphrase: share('paraphrase'), neighborhood: share('neighborhood') },
   };
 }
 
-function promptsOf(record: CounterFactRecord, group: PromptGroup): string[] {
-  const { prompt, subject } = record.requested_rewrite;
-  if (group === 'rewrite') return [fillPrompt(prompt, subject)];
-  return group === 'paraphrase' ? record.paraphrase_prompts : record.neighborhood_prompts;
-}
-
-function answerView(group: PromptGroup, { targetNew, targetTrue }: PromptLosses): PromptAnswerView {
-  const margin = group === 'neighborhood' ? targetNew - targetTrue : targetTrue - targetNew;
-  return { targetNew: Math.exp(-targetNew), targetTrue: Math.exp(-targetTrue), success: margin > 0, margin };
+function answerView(group: PromptGroup, losses: PromptLosses): PromptAnswerView {
+  const { targetNew, targetTrue, correct } = losses;
+  const pair = rightAndOther(group, losses);
+  const margin = pair && pair[1] - pair[0];
+  return {
+    targetNew: targetNew === null ? null : Math.exp(-targetNew),
+    targetTrue: targetTrue === null ? null : Math.exp(-targetTrue),
+    success: margin === null ? correct.every(Boolean) : margin > 0,
+    correct: { tokens: correct.filter(Boolean).length, of: correct.length },
+    margin,
+  };
 }

@@ -2,10 +2,11 @@
 import * as Comlink from 'comlink';
 import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.ts';
 import type { Job } from '../engine/job.ts';
+import { assess, type Assessment } from '../engine/evaluation/assessment.ts';
 import { drawKnownRecords, requestOf } from '../engine/evaluation/benchmark.ts';
-import { evaluateRecords, type RecordLosses } from '../engine/evaluation/counterfact.ts';
-import { importRecords } from '../engine/evaluation/import.ts';
-import type { CounterFactRecord } from '../engine/evaluation/records.ts';
+import { importRecords, tableColumns } from '../engine/evaluation/import.ts';
+import type { EvaluationRecord } from '../engine/evaluation/records.ts';
+import { ReferenceTexts } from '../engine/evaluation/reference-texts.ts';
 import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { exportFileName } from '../engine/exporting/file-name.ts';
 import type { WeightSet } from '../engine/families/weight-set.ts';
@@ -47,7 +48,8 @@ let lostMessage: string | null = null;
 const controllers = new Set<AbortController>();
 let queue: Promise<unknown> = Promise.resolve();
 /** Read last, for a benchmark to come. */
-let imported: { name: string; records: readonly CounterFactRecord[] } | null = null;
+let imported: { name: string; records: readonly EvaluationRecord[] } | null = null;
+let references: ReferenceTexts | null = null;
 
 /** Runs `body` after the commands before it, whether they succeeded or not. */
 function inTurn<T>(body: (job: Job) => Promise<T>): Promise<T> {
@@ -155,10 +157,10 @@ async function recordsOf(
   bench: Workbench,
   source: RecordSource,
   job: Job,
-): Promise<{ title: string; records: readonly CounterFactRecord[] }> {
+): Promise<{ title: string; seed: number; records: readonly EvaluationRecord[] }> {
   if (source.kind === 'imported') {
     if (!imported) throw new EngineError('input', 'No records are imported.', { next: 'Import a file of records.' });
-    return { title: imported.name, records: imported.records };
+    return { title: imported.name, seed: 0, records: imported.records };
   }
   const { model, tokenizer } = bench;
   const { count, seed } = source;
@@ -169,7 +171,7 @@ async function recordsOf(
     });
   }
   const records = await drawKnownRecords(model, tokenizer, model.weights, shipped, count, seed, job);
-  return { title: count === 1 ? 'One known fact' : `${count} known facts`, records };
+  return { title: count === 1 ? 'One known fact' : `${count} known facts`, seed, records };
 }
 
 /** Whether a kept average is what is asked for now. */
@@ -301,14 +303,22 @@ const api: WorkerApi = {
       return view;
     }),
 
-  importRecords: (name, text) =>
+  tableColumns: (text) => inTurn(() => Promise.resolve(tableColumns(text))),
+
+  importRecords: (name, text, mapping) =>
     inTurn(() => {
-      const read = importRecords(text);
+      const read = importRecords(text, { facts: workbench?.facts, ...(mapping && { mapping }) });
       imported = { name, records: read.records };
       return Promise.resolve(recordSetView(name, read));
     }),
 
-  benchmark: (source, settings, onEvent) =>
+  importReferences: (name, text) =>
+    inTurn(() => {
+      references = ReferenceTexts.parse(text);
+      return Promise.resolve({ name, texts: references.count, objects: references.objects });
+    }),
+
+  benchmark: (source, { settings, unedited, generate }, onEvent) =>
     withModel(async (bench, job) => {
       const began = performance.now();
       const secondsLeft = estimator();
@@ -316,31 +326,33 @@ const api: WorkerApi = {
         onEvent({ stage, done, total, secondsLeft: secondsLeft(stage, done, total) });
       };
       tell('Choosing records', 0, 1);
-      const { title, records } = await recordsOf(bench, source, job);
-      const ask = (weights: WeightSet, stage: string): Promise<RecordLosses[]> =>
-        evaluateRecords(bench.model, bench.tokenizer, weights, records, job, (done, total) => {
-          tell(stage, done, total);
+      const { title, seed, records } = await recordsOf(bench, source, job);
+      const generation = generate ? { seed, references } : null;
+      const ask = (weights: WeightSet, which: string): Promise<Assessment> =>
+        assess(bench, weights, records, generation, job, (part, done, total) => {
+          tell(part === 'texts' ? `Texts of the ${which} model` : `Asking the ${which} model`, done, total);
         });
-      const before = await ask(bench.model.weights, 'Asking the unedited model');
+      const before = await ask(bench.model.weights, 'unedited');
       let unsaved: WorkerFailure | null = null;
       if (settings) {
         const patch = await bench.edit(records.map(requestOf), settings, {
           job,
+          unedited,
           progress: {
             onPhase: (phase, done, total) => {
               tell(RUN_STAGES[phase], done, total);
             },
           },
         });
-        bench.stack.push(patch);
+        bench.stack.push(patch, { alone: unedited });
         unsaved = await failureIn(storage.saveHistory(bench.hash, bench.stack.entries));
       }
       const patches = bench.stack.entries.filter(({ enabled }) => enabled).map(({ name }) => name);
-      const after = patches.length === 0 ? null : await ask(await bench.weights(), 'Asking the edited model');
+      const after = patches.length === 0 ? null : await ask(await bench.weights(), 'edited');
       const evaluation = { model: bench.name, modelHash: bench.hash, patches, records, before, after };
       const seconds = (performance.now() - began) / 1000;
       return {
-        report: benchmarkReport(title, evaluation, settings ? records.length : 0, seconds),
+        report: benchmarkReport(title, evaluation, settings, seconds),
         history: historyView(bench, unsaved),
       };
     }),

@@ -19,7 +19,7 @@ export function BenchmarkBar() {
   const obstacle = useStore(benchmarkObstacle);
   const cannotEdit = useStore(editObstacle);
   const task = useStore((state) => state.benchmarkTask);
-  const report = useStore((state) => state.report);
+  const report = useStore((state) => state.reports.at(-1)?.report);
   const start = useStore((state) => state.startBenchmark);
   const cancel = useStore((state) => state.cancel);
   const running = task?.status === 'running';

@@ -1,24 +1,36 @@
 /** The records one by one: sorted, filtered, searched; each opens its prompts. Only the rows in view are drawn. */
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useId, useMemo, useRef, useState } from 'react';
+import { Fragment, useId, useMemo, useRef, useState } from 'react';
 import type { BenchmarkReport, CaseView, PromptOutcome } from '../../worker/benchmark-api.ts';
-import { formatCount, formatNumber, formatProbability } from '../format.ts';
+import { formatCount, formatNumber, formatPlural, formatProbability } from '../format.ts';
 import { Mark } from '../shared/Mark.tsx';
 import panel from '../shared/Panel.module.css';
 import { chosenCases, type CaseFilter, type CaseOrder } from './chosen-cases.ts';
+import { differingCases } from './compare-reports.ts';
 import { GROUPS } from './report-tables.ts';
 import styles from './CaseTable.module.css';
 
 const ROW_HEIGHT = 36;
 
-export function CaseTable({ report }: { report: BenchmarkReport }) {
+interface CaseTableProps {
+  report: BenchmarkReport;
+  /** The one it is compared with. */
+  beside: BenchmarkReport | null;
+}
+
+export function CaseTable({ report, beside }: CaseTableProps) {
   const id = useId();
   const [search, setSearch] = useState('');
   const [filter, setFilter] = useState<CaseFilter>('all');
   const [order, setOrder] = useState<CaseOrder>('file');
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const scroll = useRef<HTMLDivElement>(null);
-  const cases = useMemo(() => chosenCases(report.cases, { search, filter, order }), [report, search, filter, order]);
+  const differing = useMemo(() => beside && differingCases(beside, report), [beside, report]);
+  const shownFilter = filter === 'differs' && !differing ? 'all' : filter;
+  const cases = useMemo(
+    () => chosenCases(report.cases, { search, filter: shownFilter, order, differing }),
+    [report, search, shownFilter, order, differing],
+  );
   // eslint-disable-next-line react-hooks/incompatible-library -- its functions are used in this component only
   const rows = useVirtualizer({
     count: cases.length,
@@ -57,7 +69,7 @@ export function CaseTable({ report }: { report: BenchmarkReport }) {
         <select
           id={`${id}-filter`}
           className={panel.input}
-          value={filter}
+          value={shownFilter}
           onChange={(event) => setFilter(event.target.value as CaseFilter)}
         >
           <option value="all">All records</option>
@@ -65,6 +77,7 @@ export function CaseTable({ report }: { report: BenchmarkReport }) {
           <option value="rewrite">Edit did not take</option>
           <option value="paraphrase">Paraphrase does not follow</option>
           <option value="neighborhood">Neighbour changed</option>
+          {differing && <option value="differs">Otherwise in the other report</option>}
         </select>
         <label htmlFor={`${id}-order`} className="visually-hidden">
           Order
@@ -107,7 +120,7 @@ function CaseRow({ view, open, onToggle }: { view: CaseView; open: boolean; onTo
     <>
       <button type="button" className={styles.head} aria-expanded={open} onClick={onToggle}>
         <span className={styles.subject}>
-          <b>{view.subject}</b> {view.targetTrue} → {view.targetNew}
+          <b>{view.subject}</b> {view.targetTrue === null ? '' : `${view.targetTrue} `}→ {view.targetNew}
         </span>
         {GROUPS.map(({ id, success }) => {
           const share = view.shares[id];
@@ -119,29 +132,63 @@ function CaseRow({ view, open, onToggle }: { view: CaseView; open: boolean; onTo
         })}
       </button>
       {open && (
-        <ul className={styles.prompts} aria-label={`Prompts of ${view.subject}`}>
-          {view.prompts.map((prompt, i) => (
-            <PromptRow key={i} outcome={prompt} view={view} />
-          ))}
-        </ul>
+        <>
+          <ul className={styles.prompts} aria-label={`Prompts of ${view.subject}`}>
+            {view.prompts.map((prompt, i) => (
+              <PromptRow key={i} outcome={prompt} />
+            ))}
+          </ul>
+          {view.texts && view.texts.before.texts.length > 0 && <TextList texts={view.texts} />}
+        </>
       )}
     </>
   );
 }
 
-function PromptRow({ outcome, view }: { outcome: PromptOutcome; view: CaseView }) {
-  const { before, after, group, prompt } = outcome;
+function PromptRow({ outcome }: { outcome: PromptOutcome }) {
+  const { before, after, group, prompt, targetNew, targetTrue } = outcome;
   const now = after ?? before;
-  const change = (was: number, is: number | undefined): string =>
-    is === undefined ? formatProbability(was) : `${formatProbability(was)} → ${formatProbability(is)}`;
+  const change = (key: 'targetNew' | 'targetTrue', object: string | null): string[] => {
+    const [was, is] = [before[key], after?.[key] ?? null];
+    if (was === null || object === null) return [];
+    const values = is === null ? formatProbability(was) : `${formatProbability(was)} → ${formatProbability(is)}`;
+    return [`P(${object}) ${values}`];
+  };
+  const figures = [
+    ...change('targetNew', targetNew),
+    ...change('targetTrue', targetTrue),
+    now.margin === null
+      ? `${formatCount(now.correct.tokens)} of ${formatPlural(now.correct.of, 'token')} right`
+      : `margin ${formatNumber(now.margin)}`,
+  ];
   return (
     <li>
       <span>{prompt}</span>
       <Mark pass={now.success} words={group === 'neighborhood' ? ['keeps', 'changed'] : ['follows', 'does not']} />
-      <span className={panel.small}>
-        P({view.targetNew}) {change(before.targetNew, after?.targetNew)}; P({view.targetTrue}){' '}
-        {change(before.targetTrue, after?.targetTrue)}; margin {formatNumber(now.margin)}
-      </span>
+      <span className={panel.small}>{figures.join('; ')}</span>
     </li>
+  );
+}
+
+function TextList({ texts: { before, after } }: { texts: NonNullable<CaseView['texts']> }) {
+  const now = after ?? before;
+  return (
+    <details className={styles.texts}>
+      <summary>
+        {formatPlural(now.texts.length, 'text')}
+        {now.fluency !== null && `; GE ${formatNumber(100 * now.fluency)}`}; RS{' '}
+        {now.consistency === null ? 'not available' : formatNumber(100 * now.consistency)}
+      </summary>
+      <dl>
+        {before.texts.map((text, i) => (
+          <Fragment key={i}>
+            <dt>before</dt>
+            <dd>{text}</dd>
+            {after && <dt>after</dt>}
+            {after && <dd>{after.texts[i]}</dd>}
+          </Fragment>
+        ))}
+      </dl>
+    </details>
   );
 }

@@ -33,7 +33,7 @@ export function MarginChart({ report }: { report: BenchmarkReport }) {
         />
       </div>
       {bins.length === 0 ? (
-        <p className={panel.muted}>These records have no such prompts.</p>
+        <p className={panel.muted}>These records have no such prompts with two objects.</p>
       ) : (
         <>
           <ul className={chart.legend} aria-label="Bars">

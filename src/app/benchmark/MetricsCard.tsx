@@ -6,10 +6,10 @@ import { saveFile } from '../shared/save-file.ts';
 import { toCsv } from '../shared/table.ts';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
-import type { BenchmarkReport, Metric } from '../../worker/benchmark-api.ts';
+import type { BenchmarkReport, Metric, TextMetrics } from '../../worker/benchmark-api.ts';
 import type { GlossaryTerm } from '../glossary.ts';
 import { reportHtml } from './report-html.ts';
-import { GROUPS, metricRows, metricsTable, promptsTable } from './report-tables.ts';
+import { comparesObjects, GROUPS, metricRows, metricsTable, promptsTable, textsTable } from './report-tables.ts';
 import styles from './MetricsCard.module.css';
 
 export function MetricsCard({ report }: { report: BenchmarkReport }) {
@@ -24,16 +24,22 @@ export function MetricsCard({ report }: { report: BenchmarkReport }) {
         </span>
       </div>
       <dl className={styles.cards}>
-        {GROUPS.map(({ id, name, success }) => (
-          <Share
-            key={id}
-            term={success}
-            name={name}
-            before={report.before.groups[id]?.success ?? null}
-            after={report.after?.groups[id]?.success ?? null}
-          />
-        ))}
+        {GROUPS.map(({ id, name, success, tokens }) => {
+          const compared = comparesObjects(report, id);
+          const measure = compared ? 'success' : 'tokenAccuracy';
+          return (
+            <Share
+              key={id}
+              term={compared ? success : 'token accuracy'}
+              label={compared ? success : tokens}
+              name={name}
+              before={report.before.groups[id]?.[measure] ?? null}
+              after={report.after?.groups[id]?.[measure] ?? null}
+            />
+          );
+        })}
         <Share term="S" name="Score" before={score?.before ?? null} after={score?.after ?? null} />
+        {report.before.texts && <TextShares before={report.before.texts} after={report.after?.texts ?? null} />}
       </dl>
       <MetricsDetails report={report} />
       <Files report={report} />
@@ -41,29 +47,61 @@ export function MetricsCard({ report }: { report: BenchmarkReport }) {
   );
 }
 
-function Share({
-  term,
-  name,
-  before,
-  after,
-}: {
+interface ShareProps {
   term: GlossaryTerm;
+  /** The term itself when absent. */
+  label?: string;
   name: string;
   before: Metric | null;
   after: Metric | null;
-}) {
+  /** Instead of a figure that there is not. */
+  missing?: string;
+  format?: (value: number) => string;
+}
+
+function Share({
+  term,
+  label = term,
+  name,
+  before,
+  after,
+  missing = 'nothing to measure',
+  format = formatProbability,
+}: ShareProps) {
   const shown = after ?? before;
   return (
     <div className={styles.share}>
       <dt>
-        <Term name={term}>{term}</Term> <span className={panel.small}>{name}</span>
+        <Term name={term}>{label}</Term> <span className={panel.small}>{name}</span>
       </dt>
       <dd className={after ? styles.after : styles.before}>
-        {shown ? formatProbability(shown.mean) : 'nothing to measure'}
+        {shown ? format(shown.mean) : missing}
         {shown && shown.interval > 0 && <span className={panel.small}> ± {(100 * shown.interval).toFixed(1)}</span>}
       </dd>
-      {after && before && <dd className={panel.small}>before {formatProbability(before.mean)}</dd>}
+      {after && before && <dd className={panel.small}>before {format(before.mean)}</dd>}
     </div>
+  );
+}
+
+/** GE as the paper gives it, in hundredths of a bit. */
+function TextShares({ before, after }: { before: TextMetrics; after: TextMetrics | null }) {
+  return (
+    <>
+      <Share
+        term="GE"
+        name="Fluency"
+        before={before.fluency}
+        after={after?.fluency ?? null}
+        format={(value) => (100 * value).toFixed(1)}
+      />
+      <Share
+        term="RS"
+        name="Consistency"
+        before={before.consistency}
+        after={after?.consistency ?? null}
+        missing="not available"
+      />
+    </>
   );
 }
 
@@ -84,6 +122,16 @@ function Files({ report }: { report: BenchmarkReport }) {
   const files: { name: string; extension: string; type: string; content: () => string }[] = [
     { name: 'Report (HTML)', extension: 'html', type: 'text/html', content: () => reportHtml(report) },
     { name: 'Prompts (CSV)', extension: 'csv', type: 'text/csv', content: () => toCsv(promptsTable(report)) },
+    ...(report.before.texts
+      ? [
+          {
+            name: 'Texts (CSV)',
+            extension: 'texts.csv',
+            type: 'text/csv',
+            content: () => toCsv(textsTable(report)),
+          },
+        ]
+      : []),
     { name: 'Cases (JSON)', extension: 'json', type: 'application/json', content: () => report.referenceJson },
   ];
   return (

@@ -6,8 +6,8 @@ import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
 import { Segments } from '../shared/Segments.tsx';
-import { KNOWN_COUNTS, parseSeed, type BenchmarkChoice } from '../store/benchmark.ts';
 import { useStore } from '../store/index.ts';
+import { KNOWN_COUNTS, parseSeed, type BenchmarkChoice } from '../store/records.ts';
 import styles from './RecordsCard.module.css';
 
 /** Faults that are shown before the rest is asked for. */
@@ -57,6 +57,7 @@ function ImportArea() {
   const [text, setText] = useState('');
   const [over, setOver] = useState(false);
   const imported = useStore((state) => state.imported);
+  const mapping = useStore((state) => state.mappedTable !== null);
   const failure = useStore((state) => state.importFailure);
   const importRecords = useStore((state) => state.importRecords);
 
@@ -87,8 +88,8 @@ function ImportArea() {
           Choose a file…
         </Button>
         <span className={panel.small}>
-          or drop it here: CounterFact or EasyEdit JSON, JSON lines, CSV or TSV with the columns subject, prompt,
-          target_new, target_true.
+          or drop it here: CounterFact, zsRE or EasyEdit JSON, JSON lines, CSV or TSV with columns for subject, prompt
+          or relation, and new object; the true object where it is known.
         </span>
       </div>
       <input
@@ -121,7 +122,7 @@ function ImportArea() {
           </div>
         </div>
       </details>
-      {failure && <FailureNotice title="The records could not be read." failure={failure} />}
+      {failure && !mapping && <FailureNotice title="The records could not be read." failure={failure} />}
       {imported && <ImportedSet set={imported} />}
     </div>
   );
@@ -129,15 +130,22 @@ function ImportArea() {
 
 function ImportedSet({ set }: { set: RecordSetView }) {
   const [sample] = set.samples;
+  const table = useStore((state) => state.importedTable);
+  const ask = useStore((state) => state.askForColumns);
   return (
     <div role="status">
       <p>
         <b>{set.name}</b>: {formatPlural(set.count, 'record')}, {formatPlural(set.paraphrases, 'paraphrase')},{' '}
         {formatPlural(set.neighbours, 'neighbour')}
-        {set.faults.length > 0 && `; ${formatPlural(set.faults.length, 'record')} left out`}.
+        {set.faults.length > 0 && `; ${formatPlural(set.faults.length, 'record')} left out`}.{' '}
+        {table && (
+          <Button variant="quiet" onClick={() => ask(table)}>
+            Columns…
+          </Button>
+        )}
       </p>
       <p className={panel.small}>
-        The first: “{sample.prompt}” {sample.targetTrue} → {sample.targetNew}
+        The first: “{sample.prompt}” {sample.targetTrue ?? '?'} → {sample.targetNew}
       </p>
       <FaultList title="Left out" faults={set.faults} />
       <FaultList title="Kept, but not whole" faults={set.notes} />

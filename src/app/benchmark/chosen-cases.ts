@@ -1,7 +1,8 @@
 /** Which records of a report are listed, and in what order. Pure. */
 import type { CaseView, PromptGroup } from '../../worker/benchmark-api.ts';
 
-export type CaseFilter = 'all' | 'failed' | PromptGroup;
+/** 'differs': comes out otherwise in the report that this one is compared with. */
+export type CaseFilter = 'all' | 'failed' | 'differs' | PromptGroup;
 export type CaseOrder = 'file' | 'subject' | 'worst';
 
 export interface ChosenCase {
@@ -12,18 +13,24 @@ export interface ChosenCase {
 
 export function chosenCases(
   cases: readonly CaseView[],
-  { search, filter, order }: { search: string; filter: CaseFilter; order: CaseOrder },
+  {
+    search,
+    filter,
+    order,
+    differing = null,
+  }: { search: string; filter: CaseFilter; order: CaseOrder; differing?: ReadonlySet<number> | null },
 ): ChosenCase[] {
   const wanted = search.trim().toLowerCase();
   const chosen = cases
     .map((view, index) => ({ view, index }))
-    .filter(({ view }) => failsAt(view, filter) && (wanted === '' || textOf(view).includes(wanted)));
+    .filter(({ index, view }) => (filter === 'differs' ? differing?.has(index) : failsAt(view, filter)))
+    .filter(({ view }) => wanted === '' || textOf(view).includes(wanted));
   if (order === 'subject') chosen.sort((a, b) => a.view.subject.localeCompare(b.view.subject));
   if (order === 'worst') chosen.sort((a, b) => worth(a.view) - worth(b.view));
   return chosen;
 }
 
-function failsAt({ shares }: CaseView, filter: CaseFilter): boolean {
+function failsAt({ shares }: CaseView, filter: Exclude<CaseFilter, 'differs'>): boolean {
   if (filter === 'all') return true;
   if (filter === 'failed') return Object.values(shares).some((share) => share !== null && share < 1);
   const share = shares[filter];

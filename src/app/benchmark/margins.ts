@@ -1,6 +1,6 @@
 /** How margins are distributed: a histogram for each group of prompts. Pure. */
 import { roundStep } from '../shared/round-step.ts';
-import type { BenchmarkReport, PromptGroup } from '../../worker/benchmark-api.ts';
+import type { BenchmarkReport, PromptAnswerView, PromptGroup } from '../../worker/benchmark-api.ts';
 
 export interface MarginBin {
   /** Its middle, in nats per token. */
@@ -15,10 +15,12 @@ const TICKS = 8;
 /** Prompts per bin before and after; bins are of a round width that shows all of them, with an edge at zero. */
 export function marginBins({ cases }: BenchmarkReport, group: PromptGroup): MarginBin[] {
   const prompts = cases.flatMap((record) => record.prompts.filter((prompt) => prompt.group === group));
-  if (prompts.length === 0) return [];
-  const before = prompts.map((prompt) => prompt.before.margin);
-  const after = prompts.flatMap((prompt) => (prompt.after ? [prompt.after.margin] : []));
+  const margins = (answers: readonly (PromptAnswerView | null)[]): number[] =>
+    answers.flatMap((answer) => (answer && answer.margin !== null ? [answer.margin] : []));
+  const before = margins(prompts.map((prompt) => prompt.before));
+  const after = margins(prompts.map((prompt) => prompt.after));
   const all = [...before, ...after];
+  if (all.length === 0) return [];
   const least = all.reduce((a, b) => Math.min(a, b), 0);
   const most = all.reduce((a, b) => Math.max(a, b), 0);
   const width = roundStep(Math.max(most - least, 0.1), BINS);

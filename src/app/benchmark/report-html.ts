@@ -2,7 +2,7 @@
 import { formatCount, formatNumber } from '../format.ts';
 import type { BenchmarkReport } from '../../worker/benchmark-api.ts';
 import type { Cell, Table } from '../shared/table.ts';
-import { metricsTable, promptsTable } from './report-tables.ts';
+import { metricsTable, promptsTable, textsTable } from './report-tables.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; }
@@ -37,6 +37,7 @@ export function reportHtml(report: BenchmarkReport): string {
       : patches.length === 0
         ? 'the unedited model'
         : 'the model as it was';
+  const texts = textsTable(report);
   const names = patches.length === 0 ? '' : ` Patches: ${escaped(patches.join(', '))}.`;
   return `<!doctype html>
 <html lang="en">
@@ -50,6 +51,7 @@ export function reportHtml(report: BenchmarkReport): string {
 ${tableHtml(metricsTable(report))}
 <h2>Prompts</h2>
 ${tableHtml(promptsTable(report))}
+${texts.rows.length === 0 ? '' : `<h2>Texts</h2>\n${tableHtml(texts)}`}
 </html>
 `;
 }

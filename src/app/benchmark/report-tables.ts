@@ -1,7 +1,7 @@
 /** A report as tables, for the page, for CSV and for the HTML file. Pure. */
 import type {
   BenchmarkReport,
-  CounterFactMetrics,
+  EvaluationMetrics,
   GroupMetrics,
   Metric,
   PromptGroup,
@@ -9,44 +9,68 @@ import type {
 import type { GlossaryTerm } from '../glossary.ts';
 import type { Cell, Table } from '../shared/table.ts';
 
-export const GROUPS: readonly { id: PromptGroup; name: string; success: GlossaryTerm; letter: string }[] = [
-  { id: 'rewrite', name: 'Edits', success: 'ES', letter: 'E' },
-  { id: 'paraphrase', name: 'Paraphrases', success: 'PS', letter: 'P' },
-  { id: 'neighborhood', name: 'Neighbours', success: 'NS', letter: 'N' },
-];
+export interface MetricGroup {
+  id: PromptGroup;
+  name: string;
+  success: GlossaryTerm;
+  letter: string;
+  /** What zsRE calls the share of right tokens. */
+  tokens: string;
+}
 
-const MEASURES: readonly { id: keyof GroupMetrics; letter: string }[] = [
-  { id: 'success', letter: 'S' },
-  { id: 'magnitude', letter: 'M' },
-  { id: 'accuracy', letter: 'A' },
+export const GROUPS: readonly MetricGroup[] = [
+  { id: 'rewrite', name: 'Edits', success: 'ES', letter: 'E', tokens: 'efficacy' },
+  { id: 'paraphrase', name: 'Paraphrases', success: 'PS', letter: 'P', tokens: 'paraphrase' },
+  { id: 'neighborhood', name: 'Neighbours', success: 'NS', letter: 'N', tokens: 'specificity' },
 ];
 
 export interface MetricRow {
-  /** "ES", "PM", "NA", "S". */
+  /** "ES", "PM", "NA", "S", "GE"; "efficacy", "paraphrase", "specificity" are zsRE's. */
   name: string;
   group: string;
-  measure: keyof GroupMetrics | 'score';
   before: Metric | null;
   after: Metric | null;
 }
 
-/** ES … NA and S, in the paper's order. */
-export function metricRows({ before, after }: BenchmarkReport): MetricRow[] {
-  const rows = MEASURES.flatMap(({ id, letter }) =>
-    GROUPS.map((group): MetricRow => ({
-      name: `${group.letter}${letter}`,
-      group: group.name,
-      measure: id,
-      before: before.groups[group.id]?.[id] ?? null,
-      after: after?.groups[group.id]?.[id] ?? null,
-    })),
-  );
-  const score = (metrics: CounterFactMetrics | null): Metric | null =>
-    metrics?.score == null ? null : { mean: metrics.score, interval: 0, records: 0 };
-  return [...rows, { name: 'S', group: '', measure: 'score', before: score(before), after: score(after) }];
+const MEASURES: readonly { id: keyof GroupMetrics; nameOf: (group: MetricGroup) => string }[] = [
+  { id: 'success', nameOf: ({ letter }) => `${letter}S` },
+  { id: 'magnitude', nameOf: ({ letter }) => `${letter}M` },
+  { id: 'accuracy', nameOf: ({ letter }) => `${letter}A` },
+  { id: 'tokenAccuracy', nameOf: ({ tokens }) => tokens },
+];
+
+/** Whether prompts of a group are judged by two objects; by the tokens of the one there is otherwise. */
+export function comparesObjects({ before }: BenchmarkReport, group: PromptGroup): boolean {
+  const metrics = before.groups[group];
+  if (metrics) return metrics.success !== null;
+  return Object.values(before.groups).some((other) => other?.success !== null);
 }
 
-/** Per cent. */
+/** ES … NA and S in the paper's order, or zsRE's three; then those of texts, where some were written. */
+export function metricRows(report: BenchmarkReport): MetricRow[] {
+  const { before, after } = report;
+  const rows = MEASURES.flatMap(({ id, nameOf }) =>
+    GROUPS.filter((group) => id === 'accuracy' || (id === 'tokenAccuracy') !== comparesObjects(report, group.id)).map(
+      (group): MetricRow => ({
+        name: nameOf(group),
+        group: group.name,
+        before: before.groups[group.id]?.[id] ?? null,
+        after: after?.groups[group.id]?.[id] ?? null,
+      }),
+    ),
+  );
+  const score = (metrics: EvaluationMetrics | null): Metric | null =>
+    metrics?.score == null ? null : { mean: metrics.score, interval: 0, records: 0 };
+  const texts: MetricRow[] = before.texts
+    ? [
+        { name: 'GE', group: 'Texts', before: before.texts.fluency, after: after?.texts?.fluency ?? null },
+        { name: 'RS', group: 'Texts', before: before.texts.consistency, after: after?.texts?.consistency ?? null },
+      ]
+    : [];
+  return [...rows, { name: 'S', group: '', before: score(before), after: score(after) }, ...texts];
+}
+
+/** Per cent; GE in hundredths of a bit. */
 export function metricsTable(report: BenchmarkReport): Table {
   const percent = (value: number | undefined): Cell => (value === undefined ? null : 100 * value);
   return {
@@ -70,34 +94,48 @@ export function promptsTable({ cases }: BenchmarkReport): Table {
     columns: [
       'case',
       'subject',
-      'new object',
-      'true object',
       'group',
       'prompt',
+      'new object',
+      'true object',
       'P(new) before',
       'P(true) before',
       'margin before',
       'P(new) after',
       'P(true) after',
       'margin after',
+      'tokens right',
+      'tokens',
       'success',
     ],
-    rows: cases.flatMap(({ caseId, subject, targetNew, targetTrue, prompts }) =>
-      prompts.map(({ group, prompt, before, after }) => [
+    rows: cases.flatMap(({ caseId, subject, prompts }) =>
+      prompts.map(({ group, prompt, targetNew, targetTrue, before, after }) => [
         caseId,
         subject,
-        targetNew,
-        targetTrue,
         group,
         prompt,
+        targetNew,
+        targetTrue,
         before.targetNew,
         before.targetTrue,
         before.margin,
         after?.targetNew ?? null,
         after?.targetTrue ?? null,
         after?.margin ?? null,
+        (after ?? before).correct.tokens,
+        (after ?? before).correct.of,
         (after ?? before).success,
       ]),
+    ),
+  };
+}
+
+/** A row for every text the model wrote. */
+export function textsTable({ cases }: BenchmarkReport): Table {
+  return {
+    columns: ['case', 'subject', 'text before', 'text after'],
+    rows: cases.flatMap(({ caseId, subject, texts }) =>
+      (texts?.before.texts ?? []).map((text, i) => [caseId, subject, text, texts?.after?.texts[i] ?? null]),
     ),
   };
 }

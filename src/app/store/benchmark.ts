@@ -1,23 +1,13 @@
-/** Benchmarks: which records, what is done with them, and the report. */
+/** Benchmarks: what is measured how, the reports that came of it, and damage. */
 import type { WorkerFailure } from '../../worker/api.ts';
-import type {
-  BenchmarkEvent,
-  BenchmarkReport,
-  DamageReport,
-  RecordSetView,
-  RecordSource,
-} from '../../worker/benchmark-api.ts';
+import type { BenchmarkEvent, BenchmarkReport, DamageReport } from '../../worker/benchmark-api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey } from './drafts.ts';
 import { busyObstacle } from './obstacles.ts';
+import { recordsObstacle, sourceOf } from './records.ts';
 import { parseSettings } from './settings.ts';
 import type { Slice, Store } from './index.ts';
-
-/** Numbers of known facts that are offered. */
-export const KNOWN_COUNTS = ['1', '10', '100'] as const;
-/** What is measured: so many known facts, or the imported records. */
-export type BenchmarkChoice = (typeof KNOWN_COUNTS)[number] | 'imported';
 
 export interface BenchmarkTask {
   status: 'running' | 'done' | 'cancelled' | 'failed';
@@ -28,20 +18,30 @@ export interface BenchmarkTask {
   failure: WorkerFailure | null;
 }
 
+/** A report and its number among those of this visit, from 1. */
+export interface NumberedReport {
+  number: number;
+  report: BenchmarkReport;
+}
+
 export interface BenchmarkSlice {
-  benchmarkChoice: BenchmarkChoice;
-  /** As typed; draws the known facts. */
-  benchmarkSeed: string;
-  imported: RecordSetView | null;
-  importFailure: WorkerFailure | null;
+  /** Edit from the unedited model, with the other patches off. */
+  benchmarkUnedited: boolean;
+  /** Let the model write texts as well. */
+  benchmarkTexts: boolean;
   benchmarkTask: BenchmarkTask | null;
-  report: BenchmarkReport | null;
+  /** Oldest first. */
+  reports: readonly NumberedReport[];
+  /** Numbers of the report that is shown and of the one it is compared with. */
+  shownNumber: number | null;
+  besideNumber: number | null;
   damageTask: BenchmarkTask | null;
   damage: { report: DamageReport; patches: string } | null;
   resetBenchmark(): void;
-  chooseBenchmark(choice: BenchmarkChoice): void;
-  setBenchmarkSeed(seed: string): void;
-  importRecords(name: string, text: string): Promise<void>;
+  setBenchmarkUnedited(on: boolean): void;
+  setBenchmarkTexts(on: boolean): void;
+  showReport(number: number): void;
+  showBeside(number: number | null): void;
   /** Measures the records; with `edit`, writes their new objects before. */
   startBenchmark(edit: boolean): Promise<void>;
   /** Measures what the enabled patches did to everything else. */
@@ -51,6 +51,19 @@ export interface BenchmarkSlice {
 const BEGUN: BenchmarkTask = { status: 'running', stage: '', done: 0, total: 0, secondsLeft: null, failure: null };
 /** Facts asked for damage. */
 const DAMAGE_FACTS = 300;
+/** Reports that are kept; the oldest goes. */
+const KEPT_REPORTS = 8;
+
+/** The report that is shown. */
+export function shownReport({ reports, shownNumber }: Store): NumberedReport | null {
+  return reports.find(({ number }) => number === shownNumber) ?? null;
+}
+
+/** The report that the shown one is compared with. */
+export function besideReport({ reports, shownNumber, besideNumber }: Store): NumberedReport | null {
+  if (besideNumber === shownNumber) return null;
+  return reports.find(({ number }) => number === besideNumber) ?? null;
+}
 
 /** Why damage cannot be measured now, in words, or null. */
 export function damageObstacle(state: Store): string | null {
@@ -61,18 +74,9 @@ export function damageObstacle(state: Store): string | null {
     : 'No patch is switched on: the model is as it came.';
 }
 
-/** The seed as a number, or what is wrong with it. */
-export function parseSeed(text: string): number | string {
-  return /^\d{1,9}$/.test(text.trim()) ? Number(text) : 'The seed is a whole number from 0 to 999,999,999.';
-}
-
 /** Why nothing can be measured now, in words, or null. */
 export function benchmarkObstacle(state: Store): string | null {
-  const busy = busyObstacle(state);
-  if (busy !== null) return busy;
-  if (state.benchmarkChoice === 'imported') return state.imported ? null : 'Import a file of records first.';
-  const seed = parseSeed(state.benchmarkSeed);
-  return typeof seed === 'string' ? seed : null;
+  return busyObstacle(state) ?? recordsObstacle(state);
 }
 
 /** The same for editing first, which needs settings as well. */
@@ -86,11 +90,7 @@ export function editObstacle(state: Store): string | null {
 
 export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
   let turns = 0;
-
-  function sourceOf({ benchmarkChoice, benchmarkSeed }: Store): RecordSource {
-    if (benchmarkChoice === 'imported') return { kind: 'imported' };
-    return { kind: 'known', count: Number(benchmarkChoice), seed: Number(benchmarkSeed) };
-  }
+  let lastNumber = 0;
 
   /** Runs a measurement as the current job and keeps its progress and its end under `name`. */
   async function perform(
@@ -126,35 +126,30 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
   }
 
   return {
-    benchmarkChoice: '10',
-    benchmarkSeed: '0',
-    imported: null,
-    importFailure: null,
+    benchmarkUnedited: false,
+    benchmarkTexts: false,
     benchmarkTask: null,
-    report: null,
+    reports: [],
+    shownNumber: null,
+    besideNumber: null,
     damageTask: null,
     damage: null,
 
     resetBenchmark() {
       turns += 1;
-      set({ benchmarkTask: null, report: null, damageTask: null, damage: null });
+      set({ benchmarkTask: null, reports: [], shownNumber: null, besideNumber: null, damageTask: null, damage: null });
     },
-    chooseBenchmark(benchmarkChoice) {
-      set({ benchmarkChoice });
+    setBenchmarkUnedited(benchmarkUnedited) {
+      set({ benchmarkUnedited });
     },
-    setBenchmarkSeed(benchmarkSeed) {
-      set({ benchmarkSeed });
+    setBenchmarkTexts(benchmarkTexts) {
+      set({ benchmarkTexts });
     },
-
-    async importRecords(name, text) {
-      set({ importFailure: null });
-      try {
-        const imported = await call('importRecords', name, text);
-        set({ imported, benchmarkChoice: 'imported' });
-        get().announce(`${imported.count} records are read.`);
-      } catch (error) {
-        set({ importFailure: toFailure(error) });
-      }
+    showReport(shownNumber) {
+      set({ shownNumber });
+    },
+    showBeside(besideNumber) {
+      set({ besideNumber });
     },
 
     async measureDamage() {
@@ -171,13 +166,21 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
       const state = get();
       if ((edit ? editObstacle(state) : benchmarkObstacle(state)) !== null || !state.model || !state.settingsText)
         return;
-      const settings = edit ? parseSettings(state.settingsText, state.model.layerCount).settings : null;
+      const options = {
+        settings: edit ? parseSettings(state.settingsText, state.model.layerCount).settings : null,
+        unedited: edit && state.benchmarkUnedited,
+        generate: state.benchmarkTexts,
+      };
       await perform(
         'benchmarkTask',
         edit ? 'Editing and measuring records' : 'Measuring records',
         async (onEvent, current) => {
-          const { report, history } = await call('benchmark', sourceOf(state), settings, onEvent);
-          if (current()) set({ report });
+          const { report, history } = await call('benchmark', sourceOf(state), options, onEvent);
+          if (current()) {
+            lastNumber += 1;
+            const reports = [...get().reports, { number: lastNumber, report }].slice(-KEPT_REPORTS);
+            set({ reports, shownNumber: lastNumber });
+          }
           if (edit) get().adoptHistory(history);
           void get().inspectNow();
           return `${report.cases.length} records are measured.`;

@@ -5,6 +5,7 @@ import { createCompareSlice, type CompareSlice } from './compare.ts';
 import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
 import { createHistorySlice, type HistorySlice } from './history.ts';
 import { createModelSlice, type ModelSlice } from './model.ts';
+import { createRecordsSlice, type RecordsSlice } from './records.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
 import { createTraceSlice, type TraceSlice } from './trace.ts';
 import { createViewSlice, type ViewSlice } from './view.ts';
@@ -16,6 +17,7 @@ export type Store = ViewSlice &
   HistorySlice &
   CompareSlice &
   TraceSlice &
+  RecordsSlice &
   BenchmarkSlice;
 export type Slice<T> = StateCreator<Store, [], [], T>;
 
@@ -27,5 +29,6 @@ export const useStore = create<Store>()((...args) => ({
   ...createHistorySlice(...args),
   ...createCompareSlice(...args),
   ...createTraceSlice(...args),
+  ...createRecordsSlice(...args),
   ...createBenchmarkSlice(...args),
 }));

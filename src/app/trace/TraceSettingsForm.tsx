@@ -2,7 +2,8 @@
 import { useId } from 'react';
 import form from '../run/SettingsForm.module.css';
 import panel from '../shared/Panel.module.css';
-import { Tip } from '../shared/Tip.tsx';
+import { Check } from '../shared/Check.tsx';
+import { What } from '../shared/What.tsx';
 import { useStore } from '../store/index.ts';
 import { parseTraceSettings, TRACE_KINDS, type TraceNumber, type TraceSettingsText } from '../store/trace-settings.ts';
 import { kindNames } from './names.ts';
@@ -48,14 +49,6 @@ function summaryOf({ kinds, severed, samples, window, noise }: TraceSettingsText
   ]
     .filter((part) => part !== '')
     .join(' · ');
-}
-
-function What({ label, sentence }: { label: string; sentence: string }) {
-  return (
-    <Tip text={sentence} className={form.what}>
-      ?<span className="visually-hidden"> What is {label}</span>
-    </Tip>
-  );
 }
 
 export function TraceSettingsForm({ layerCount }: { layerCount: number }) {
@@ -104,31 +97,6 @@ export function TraceSettingsForm({ layerCount }: { layerCount: number }) {
         )}
       </div>
     </details>
-  );
-}
-
-interface CheckProps {
-  label: string;
-  sentence: string;
-  checked: boolean;
-  disabled?: boolean;
-  onChange: (on: boolean) => void;
-}
-
-function Check({ label, sentence, checked, disabled = false, onChange }: CheckProps) {
-  return (
-    <span className={styles.check}>
-      <label>
-        <input
-          type="checkbox"
-          checked={checked}
-          disabled={disabled}
-          onChange={(event) => onChange(event.target.checked)}
-        />{' '}
-        {label}
-      </label>
-      <What label={label} sentence={sentence} />
-    </span>
   );
 }
 

@@ -3,21 +3,42 @@ import { describe, expect, it } from 'vitest';
 import { chosenCases } from '../../../src/app/benchmark/chosen-cases.ts';
 import { marginBins, marginTicks } from '../../../src/app/benchmark/margins.ts';
 import { reportHtml } from '../../../src/app/benchmark/report-html.ts';
-import { metricRows, metricsTable, promptsTable } from '../../../src/app/benchmark/report-tables.ts';
-import type { BenchmarkReport, CaseView, PromptGroup, PromptOutcome } from '../../../src/worker/benchmark-api.ts';
+import { metricRows, metricsTable, promptsTable, textsTable } from '../../../src/app/benchmark/report-tables.ts';
+import {
+  comparisonTable,
+  differingCases,
+  differingSettings,
+  pairedCounts,
+  reportName,
+} from '../../../src/app/benchmark/compare-reports.ts';
+import type {
+  BenchmarkReport,
+  CaseView,
+  GroupMetrics,
+  PromptGroup,
+  PromptOutcome,
+} from '../../../src/worker/benchmark-api.ts';
 
 function prompt(group: PromptGroup, before: number, after: number): PromptOutcome {
   const answer = (margin: number): PromptOutcome['before'] => ({
     targetNew: 0.25,
     targetTrue: 0.5,
     success: margin > 0,
+    correct: { tokens: 0, of: 1 },
     margin,
   });
-  return { group, prompt: `a ${group} prompt`, before: answer(before), after: answer(after) };
+  return {
+    group,
+    prompt: `a ${group} prompt`,
+    targetNew: 'Rome',
+    targetTrue: 'Paris',
+    before: answer(before),
+    after: answer(after),
+  };
 }
 
 function caseOf(subject: string, shares: CaseView['shares'], prompts: PromptOutcome[] = []): CaseView {
-  return { caseId: subject, subject, targetNew: 'Rome', targetTrue: 'Paris', prompts, shares };
+  return { caseId: subject, subject, targetNew: 'Rome', targetTrue: 'Paris', prompts, texts: null, shares };
 }
 
 const metric = (mean: number): { mean: number; interval: number; records: number } => ({
@@ -25,25 +46,21 @@ const metric = (mean: number): { mean: number; interval: number; records: number
   interval: 0.01,
   records: 2,
 });
-const group = (
-  mean: number,
-): {
-  success: ReturnType<typeof metric>;
-  magnitude: ReturnType<typeof metric>;
-  accuracy: ReturnType<typeof metric>;
-} => ({
+const group = (mean: number): GroupMetrics => ({
   success: metric(mean),
   magnitude: metric(mean / 2),
   accuracy: metric(mean / 4),
+  tokenAccuracy: metric(mean / 3),
 });
 
 const report: BenchmarkReport = {
   title: '2 <known> facts',
   model: 'demo',
   edits: 2,
+  settings: null,
   patches: ['first & second'],
-  before: { groups: { rewrite: group(0), paraphrase: null, neighborhood: group(1) }, score: null },
-  after: { groups: { rewrite: group(1), paraphrase: null, neighborhood: group(0.8) }, score: null },
+  before: { groups: { rewrite: group(0), paraphrase: null, neighborhood: group(1) }, score: null, texts: null },
+  after: { groups: { rewrite: group(1), paraphrase: null, neighborhood: group(0.8) }, score: null, texts: null },
   cases: [
     caseOf('Zola', { rewrite: 1, paraphrase: null, neighborhood: 0.5 }, [
       prompt('rewrite', -3, 4.2),
@@ -130,5 +147,121 @@ describe('chosenCases', () => {
     expect(choose('all', 'subject')).toEqual(['Abel', 'Mann', 'Zola']);
     expect(choose('all', 'worst')).toEqual(['Mann', 'Zola', 'Abel']);
     expect(choose('all', 'file', 'NEIGHBORHOOD')).toEqual(['Zola']);
+  });
+});
+
+describe('a report of zsRE', () => {
+  const tokens = (mean: number): GroupMetrics => ({ ...group(mean), success: null, magnitude: null });
+  const zsre: BenchmarkReport = {
+    ...report,
+    before: { groups: { rewrite: tokens(0), paraphrase: tokens(0), neighborhood: tokens(0.3) }, score: 0, texts: null },
+    after: {
+      groups: { rewrite: tokens(0.9), paraphrase: tokens(0.6), neighborhood: tokens(0.3) },
+      score: 0.2,
+      texts: null,
+    },
+  };
+
+  it('has its three metrics in place of those of two objects', () => {
+    expect(metricRows(zsre).map(({ name }) => name)).toEqual([
+      'EA',
+      'PA',
+      'NA',
+      'efficacy',
+      'paraphrase',
+      'specificity',
+      'S',
+    ]);
+    const { columns, rows } = metricsTable(zsre);
+    expect(rows[3][columns.indexOf('after %')]).toBeCloseTo(30, 12);
+  });
+});
+
+describe('a report with texts', () => {
+  const texts = (consistency: number | null): NonNullable<BenchmarkReport['before']['texts']> => ({
+    fluency: metric(6),
+    consistency: consistency === null ? null : metric(consistency),
+  });
+  const written: BenchmarkReport = {
+    ...report,
+    before: { ...report.before, texts: texts(null) },
+    after: report.after && { ...report.after, texts: texts(null) },
+    cases: [
+      {
+        ...report.cases[0],
+        texts: {
+          before: { texts: ['Zola was', 'Zola is'], fluency: 6, consistency: null },
+          after: { texts: ['Zola lives', 'Zola <dies>'], fluency: 6, consistency: null },
+        },
+      },
+    ],
+  };
+
+  it('has GE in hundredths of a bit, and no RS where it is not known', () => {
+    const { columns, rows } = metricsTable(written);
+    const [ge, rs] = rows.slice(-2);
+    expect(ge[0]).toBe('GE');
+    expect(ge[columns.indexOf('after %')]).toBe(600);
+    expect(rs.slice(2, 6)).toEqual([null, null, null, null]);
+  });
+
+  it('takes the texts along', () => {
+    expect(textsTable(written).rows).toEqual([
+      ['Zola', 'Zola', 'Zola was', 'Zola lives'],
+      ['Zola', 'Zola', 'Zola is', 'Zola <dies>'],
+    ]);
+    expect(reportHtml(written)).toContain('Zola &lt;dies&gt;');
+  });
+});
+
+describe('two reports', () => {
+  const settings = {
+    layers: [1, 2],
+    steps: 25,
+    learningRate: 0.5,
+    weightDecay: 0.5,
+    clampNormFactor: 4,
+    klFactor: 0.06,
+    covarianceWeight: 200,
+    seed: 0,
+  };
+  const first: BenchmarkReport = { ...report, settings };
+  const second: BenchmarkReport = {
+    ...report,
+    settings: { ...settings, layers: [3], covarianceWeight: 50 },
+    after: report.after && { ...report.after, groups: { ...report.after.groups, rewrite: group(0.5) } },
+    cases: report.cases.map((view, i) =>
+      i === 0 ? { ...view, prompts: [prompt('rewrite', -3, -1), ...view.prompts.slice(1)] } : view,
+    ),
+  };
+
+  it('are told apart by name and by the settings that differ', () => {
+    expect(reportName(3, second)).toBe('3. 2 <known> facts: edited, layers 3, λ 50');
+    expect(reportName(1, report)).toContain('with first & second');
+    expect(differingSettings(first, second)).toEqual([
+      { name: 'layers', first: '1, 2', second: '3' },
+      { name: 'λ', first: '200', second: '50' },
+    ]);
+    expect(differingSettings(first, report)).toEqual([]);
+  });
+
+  it('have their metrics side by side', () => {
+    const { columns, rows } = comparisonTable(first, second);
+    expect(rows[0].slice(0, 3)).toEqual(['ES', 'Edits', 100]);
+    expect(rows[0][columns.indexOf('difference')]).toBe(-50);
+  });
+
+  it('are paired prompt by prompt where they asked the same', () => {
+    expect(pairedCounts(first, second)).toEqual([
+      { group: 'rewrite', both: 0, first: 1, second: 0, neither: 2 },
+      { group: 'neighborhood', both: 1, first: 0, second: 0, neither: 1 },
+    ]);
+    const differing = differingCases(first, second);
+    expect([...(differing ?? [])]).toEqual([0]);
+    const chosen = chosenCases(second.cases, { search: '', filter: 'differs', order: 'file', differing });
+    expect(chosen.map(({ view }) => view.subject)).toEqual(['Zola']);
+    const other: BenchmarkReport = { ...second, cases: second.cases.slice(1) };
+    expect(pairedCounts(first, other)).toBeNull();
+    expect(differingCases(first, other)).toBeNull();
   });
 });
