@@ -33,6 +33,11 @@ export function formatProbability(value: number): string {
   return `${percent.toFixed(percent === 100 || percent === 0 ? 0 : 1)}${SPACE}%`;
 }
 
+/** A hundredfold with one digit, as the literature gives entropies of generated texts: "626.4". */
+export function formatHundredths(value: number): string {
+  return (100 * value).toFixed(1);
+}
+
 /** A difference of probabilities in percentage points: "+12.3 points". */
 export function formatPoints(difference: number): string {
   if (!Number.isFinite(difference)) return '–';

@@ -75,3 +75,72 @@ test('records of one’s own: faults are told, good ones are measured, the model
   await expect(page.getByRole('alert')).toContainText('The records could not be read.');
   await expect(page.getByText('mine.csv')).toHaveCount(2);
 });
+
+test('a table whose columns say nothing: they are asked for, and can be read otherwise', async ({ page }) => {
+  await openBenchmark(page);
+  await page.getByRole('radio', { name: 'Imported' }).click();
+  const table = 'who,says,becomes\nFrance,The capital of {} is,Rome\nSpain,The capital of {} is,Oslo\n';
+  await page
+    .getByLabel('Records file')
+    .setInputFiles({ name: 'odd.csv', mimeType: 'text/csv', buffer: Buffer.from(table) });
+  const dialog = page.getByRole('dialog', { name: 'Columns' });
+  const read = dialog.getByRole('button', { name: 'Read these records' });
+  await expect(read).toBeDisabled();
+  await dialog.getByLabel('Subject').selectOption('who');
+  await dialog.getByLabel('Prompt').selectOption('becomes');
+  await dialog.getByLabel('New object').selectOption('becomes');
+  await read.click();
+  await expect(dialog.getByRole('alert')).toContainText('the subject “France” does not stand in the prompt');
+  await dialog.getByLabel('Prompt').selectOption('says');
+  await read.click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByText('“The capital of France is” → Rome')).toBeVisible();
+
+  await page.getByRole('button', { name: 'Columns…' }).click();
+  await expect(dialog.getByLabel('Prompt')).toHaveValue('says');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Only measure' }).click();
+  await expect(page.getByText('2 records measured in')).toBeVisible({ timeout: 60_000 });
+  const metrics = page.getByRole('region', { name: 'Metrics', exact: true });
+  // Without a true object there are no two to compare: the tokens count.
+  await expect(metrics).toContainText('efficacy');
+  await expect(page.getByText('These records have no such prompts with two objects.')).toBeVisible();
+});
+
+test('texts that the model writes, and two settings side by side', async ({ page }) => {
+  await openBenchmark(page);
+  await page.getByRole('radio', { name: '1 fact', exact: true }).click();
+  await page.getByLabel('Let it write texts').check();
+  const metrics = page.getByRole('region', { name: 'Metrics', exact: true });
+  await page.getByRole('button', { name: 'Edit and measure' }).click();
+  await expect(page.getByText('1 record measured in')).toBeVisible({ timeout: 120_000 });
+  await expect(metrics).toContainText(/GE Fluency\d+\.\d/);
+  await expect(metrics).toContainText('RS Consistencynot available');
+  const records = page.getByRole('region', { name: 'Records', exact: true });
+  await records.getByRole('button').first().click();
+  await expect(records.getByText(/10 texts; GE .+; RS not available/)).toBeVisible();
+  expect((await saved(page, 'Texts (CSV)')).split('\r\n').length).toBeGreaterThan(10);
+
+  const [subject, object] = ((await records.getByRole('button').first().textContent()) ?? '').split(' → ');
+  const about = `object,text\n${object.replace(/[EPN]S .*$/, '').trim()},"${subject} is written about here"\n`;
+  await page
+    .getByLabel('Reference texts file')
+    .setInputFiles({ name: 'about.csv', mimeType: 'text/csv', buffer: Buffer.from(about) });
+  await expect(page.getByText('about.csv: 1 text about 1 object.')).toBeVisible();
+
+  await page.getByRole('tab', { name: 'Run', exact: true }).click();
+  await page.getByLabel('λ', { exact: true }).fill('5');
+  await page.getByRole('tab', { name: 'Benchmark' }).click();
+  await page.getByLabel('Edit the unedited model').check();
+  await page.getByRole('button', { name: 'Edit and measure' }).click();
+  await expect(page.getByRole('region', { name: 'Reports' })).toBeVisible({ timeout: 120_000 });
+  await expect(metrics).toContainText(/RS Consistency\d/);
+  await expect(page.getByRole('switch')).toHaveCount(2);
+  await expect(page.getByRole('switch', { checked: true })).toHaveCount(1);
+
+  await page.getByLabel('Compared with').selectOption({ index: 1 });
+  const comparison = page.getByRole('region', { name: 'Comparison', exact: true });
+  await expect(comparison).toContainText('The runs differ in λ (');
+  await expect(comparison.getByRole('row', { name: /^ES/ })).toContainText('100');
+  await expect(comparison.getByRole('list', { name: 'Prompt by prompt' })).toContainText('Edits: 1 right in both');
+});

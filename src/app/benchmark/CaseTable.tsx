@@ -1,13 +1,13 @@
 /** The records one by one: sorted, filtered, searched; each opens its prompts. Only the rows in view are drawn. */
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { Fragment, useId, useMemo, useRef, useState } from 'react';
-import type { BenchmarkReport, CaseView, PromptOutcome } from '../../worker/benchmark-api.ts';
-import { formatCount, formatNumber, formatPlural, formatProbability } from '../format.ts';
+import type { BenchmarkReport, CaseView, PromptGroup, PromptOutcome } from '../../worker/benchmark-api.ts';
+import { formatCount, formatHundredths, formatNumber, formatPlural, formatProbability } from '../format.ts';
 import { Mark } from '../shared/Mark.tsx';
 import panel from '../shared/Panel.module.css';
 import { chosenCases, type CaseFilter, type CaseOrder } from './chosen-cases.ts';
 import { differingCases } from './compare-reports.ts';
-import { GROUPS } from './report-tables.ts';
+import { comparesObjects, GROUPS } from './report-tables.ts';
 import styles from './CaseTable.module.css';
 
 const ROW_HEIGHT = 36;
@@ -39,6 +39,11 @@ export function CaseTable({ report, beside }: CaseTableProps) {
     overscan: 8,
     getItemKey: (index) => cases[index].index,
   });
+
+  const labels = GROUPS.map((group) => ({
+    id: group.id,
+    label: comparesObjects(report, group.id) ? group.success : group.tokens,
+  }));
 
   function toggle(index: number): void {
     const next = new Set(open);
@@ -105,7 +110,7 @@ export function CaseTable({ report, beside }: CaseTableProps) {
                 className={styles.row}
                 style={{ transform: `translateY(${row.start}px)` }}
               >
-                <CaseRow view={view} open={open.has(index)} onToggle={() => toggle(index)} />
+                <CaseRow view={view} labels={labels} open={open.has(index)} onToggle={() => toggle(index)} />
               </li>
             );
           })}
@@ -115,18 +120,25 @@ export function CaseTable({ report, beside }: CaseTableProps) {
   );
 }
 
-function CaseRow({ view, open, onToggle }: { view: CaseView; open: boolean; onToggle: () => void }) {
+interface CaseRowProps {
+  view: CaseView;
+  labels: readonly { id: PromptGroup; label: string }[];
+  open: boolean;
+  onToggle: () => void;
+}
+
+function CaseRow({ view, labels, open, onToggle }: CaseRowProps) {
   return (
     <>
       <button type="button" className={styles.head} aria-expanded={open} onClick={onToggle}>
         <span className={styles.subject}>
           <b>{view.subject}</b> {view.targetTrue === null ? '' : `${view.targetTrue} `}→ {view.targetNew}
         </span>
-        {GROUPS.map(({ id, success }) => {
+        {labels.map(({ id, label }) => {
           const share = view.shares[id];
           return (
             <span key={id} className={share !== null && share < 1 ? styles.failed : styles.passed}>
-              {success} {share === null ? '–' : formatProbability(share)}
+              {label} {share === null ? '–' : formatProbability(share)}
             </span>
           );
         })}
@@ -176,8 +188,8 @@ function TextList({ texts: { before, after } }: { texts: NonNullable<CaseView['t
     <details className={styles.texts}>
       <summary>
         {formatPlural(now.texts.length, 'text')}
-        {now.fluency !== null && `; GE ${formatNumber(100 * now.fluency)}`}; RS{' '}
-        {now.consistency === null ? 'not available' : formatNumber(100 * now.consistency)}
+        {now.fluency !== null && `; GE ${formatHundredths(now.fluency)}`}; RS{' '}
+        {now.consistency === null ? 'not available' : formatProbability(now.consistency)}
       </summary>
       <dl>
         {before.texts.map((text, i) => (

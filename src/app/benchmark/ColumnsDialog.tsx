@@ -38,6 +38,12 @@ export function ColumnsDialog() {
   );
 }
 
+const SHOWN_CHARACTERS = 40;
+
+function shortened(value: string): string {
+  return value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
+}
+
 function ColumnsForm({ table }: { table: RecordTable }) {
   const id = useId();
   const [mapping, setMapping] = useState<ColumnMapping>(table.mapping);
@@ -57,6 +63,9 @@ function ColumnsForm({ table }: { table: RecordTable }) {
         void mapColumns(mapping);
       }}
     >
+      <p className={panel.small}>
+        The first record: {columns.map((column) => `${column} “${shortened(values[column])}”`).join(', ')}.
+      </p>
       <div className={styles.fields}>
         {FIELDS.map(({ id: field, name }) => {
           const column = mapping[field];
@@ -71,7 +80,9 @@ function ColumnsForm({ table }: { table: RecordTable }) {
               >
                 <option value="">none</option>
                 {columns.map((each) => (
-                  <option key={each}>{each}</option>
+                  <option key={each} value={each}>
+                    {each}
+                  </option>
                 ))}
               </select>
               <span className={`${panel.small} ${styles.value}`}>{column === undefined ? '' : values[column]}</span>

@@ -1,11 +1,24 @@
 /** Two reports beside each other: what they differ in, metric by metric, and on how many prompts. */
 import { formatCount, formatNumber } from '../format.ts';
 import panel from '../shared/Panel.module.css';
+import type { Cell } from '../shared/table.ts';
 import { TableActions } from '../shared/TableDetails.tsx';
 import type { NumberedReport } from '../store/benchmark.ts';
 import { comparisonTable, differingSettings, pairedCounts, reportName } from './compare-reports.ts';
 import { GROUPS } from './report-tables.ts';
 import styles from './CompareCard.module.css';
+
+function show(cell: Cell): string {
+  return typeof cell === 'number' ? formatNumber(cell) : '–';
+}
+
+function MeanCell({ mean, interval }: { mean: Cell; interval: Cell }) {
+  return (
+    <td>
+      {show(mean)} {interval !== null && interval !== 0 && <span className={panel.small}>± {show(interval)}</span>}
+    </td>
+  );
+}
 
 interface CompareCardProps {
   first: NumberedReport;
@@ -17,7 +30,6 @@ export function CompareCard({ first, second }: CompareCardProps) {
   const table = comparisonTable(first.report, second.report);
   const pairs = pairedCounts(first.report, second.report);
   const rows = table.rows.filter((row) => row.slice(2).some((cell) => cell !== null));
-  const show = (cell: (typeof rows)[number][number]): string => (typeof cell === 'number' ? formatNumber(cell) : '–');
   return (
     <section className={panel.card} aria-label="Comparison">
       <h2>Side by side</h2>
@@ -31,6 +43,7 @@ export function CompareCard({ first, second }: CompareCardProps) {
           The runs differ in {settings.map(({ name, first: a, second: b }) => `${name} (${a} and ${b})`).join('; ')}.
         </p>
       )}
+      <p className={panel.small}>Per cent after the edits, or as it was asked; GE in hundredths of a bit.</p>
       <div className={styles.scroll} tabIndex={0} role="region" aria-label="Metrics side by side">
         <table className={styles.table}>
           <thead>
@@ -47,12 +60,8 @@ export function CompareCard({ first, second }: CompareCardProps) {
                 <th scope="row">
                   {name} <span className={panel.small}>{group}</span>
                 </th>
-                <td>
-                  {show(a)} <span className={panel.small}>± {show(aInterval)}</span>
-                </td>
-                <td>
-                  {show(b)} <span className={panel.small}>± {show(bInterval)}</span>
-                </td>
+                <MeanCell mean={a} interval={aInterval} />
+                <MeanCell mean={b} interval={bInterval} />
                 <td className={typeof difference !== 'number' || difference === 0 ? undefined : styles.differs}>
                   {typeof difference === 'number' && difference > 0 ? '+' : ''}
                   {show(difference)}

@@ -1,5 +1,5 @@
 /** The report's figures: the three shares and the score large, all metrics as a table, and files to take home. */
-import { formatProbability } from '../format.ts';
+import { formatHundredths, formatProbability } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
 import { saveFile } from '../shared/save-file.ts';
@@ -76,7 +76,7 @@ function Share({
       </dt>
       <dd className={after ? styles.after : styles.before}>
         {shown ? format(shown.mean) : missing}
-        {shown && shown.interval > 0 && <span className={panel.small}> ± {(100 * shown.interval).toFixed(1)}</span>}
+        {shown && shown.interval > 0 && <span className={panel.small}> ±&nbsp;{formatHundredths(shown.interval)}</span>}
       </dd>
       {after && before && <dd className={panel.small}>before {format(before.mean)}</dd>}
     </div>
@@ -92,7 +92,7 @@ function TextShares({ before, after }: { before: TextMetrics; after: TextMetrics
         name="Fluency"
         before={before.fluency}
         after={after?.fluency ?? null}
-        format={(value) => (100 * value).toFixed(1)}
+        format={formatHundredths}
       />
       <Share
         term="RS"

@@ -145,7 +145,7 @@ function ImportedSet({ set }: { set: RecordSetView }) {
         )}
       </p>
       <p className={panel.small}>
-        The first: “{sample.prompt}” {sample.targetTrue ?? '?'} → {sample.targetNew}
+        The first: “{sample.prompt}” {sample.targetTrue === null ? '' : `${sample.targetTrue} `}→ {sample.targetNew}
       </p>
       <FaultList title="Left out" faults={set.faults} />
       <FaultList title="Kept, but not whole" faults={set.notes} />

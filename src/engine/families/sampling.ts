@@ -38,14 +38,14 @@ export function argmax(logits: Float32Array): number {
 
 /** Draws from the `k` most probable tokens, renormalised (reference: generate_fast). */
 export function sampleTopK(logits: Float32Array, k: number, random: () => number): number {
-  const top = topTokens(logits, k);
-  const weights = top.map(({ logProbability: logP }) => Math.exp(logP));
+  const top = largest(logits, k);
+  const weights = top.map((id) => Math.exp(logits[id] - logits[top[0]]));
   let left = random() * weights.reduce((sum, weight) => sum + weight, 0);
   for (let i = 0; i < top.length; i += 1) {
     left -= weights[i];
-    if (left < 0) return top[i].id;
+    if (left < 0) return top[i];
   }
-  return top[top.length - 1].id;
+  return top[top.length - 1];
 }
 
 /** Natural-log probabilities of all tokens. */
