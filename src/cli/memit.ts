@@ -210,7 +210,9 @@ async function damage(options: {
         kl_divergence: step.damage.divergence,
       })),
     });
-    process.stderr.write(`Wrote ${options.out}: ${questions.length} facts after ${steps.length} patches.\n`);
+    process.stderr.write(
+      `Wrote ${options.out}: ${questions.length} facts asked after ${steps.length === 1 ? 'one patch' : `${steps.length} patches`}.\n`,
+    );
   });
 }
 
@@ -471,7 +473,12 @@ function program(): Command {
     .action(benchmarkRun);
   command('damage', 'what patches did to everything else, one after the other')
     .requiredOption('--patch <file>', 'patch to measure, once per patch', collectPaths, [])
-    .option('--facts <n>', 'how many facts that were not edited are asked', parseCount, 300)
+    .option(
+      '--facts <n>',
+      'about how many facts that were not edited are asked, a third at each distance',
+      parseCount,
+      300,
+    )
     .option('--seed <n>', 'seed of the draw', parseSeed, 0)
     .requiredOption('--out <file>', 'where the result goes, as JSON', path)
     .action(damage);

@@ -334,6 +334,63 @@ describe('evaluate and benchmark', { timeout: 120_000 }, () => {
   });
 });
 
+describe('texts and damage', { timeout: 120_000 }, () => {
+  const patch = resolve('tests/reference/goldens/demo-export-patch.safetensors');
+
+  it('lets the model write about the subjects, and compares that with texts about the objects', async () => {
+    const [rewrite] = JSON.parse(await readFile('tests/reference/data/demo-export-requests.json', 'utf8')) as {
+      subject: string;
+      target_new: { str: string };
+    }[];
+    const records = await writeJson('written.json', [
+      { requested_rewrite: rewrite, generation_prompts: [`${rewrite.subject} is`, rewrite.subject] },
+    ]);
+    const references = await writeJson('references.json', [
+      { object: rewrite.target_new.str, text: `The language ${rewrite.target_new.str} is used by ${rewrite.subject}.` },
+    ]);
+    const out = join(folder, 'texts.json');
+    const options = ['--records', records, '--patch', patch, '--generate', '--references', references, '--out', out];
+    const run = await memit('evaluate', '--model', DEMO_MODEL, ...options);
+    expect(run).toMatchObject({ code: 0 });
+    interface Written {
+      text: string[];
+      ngram_entropy: number;
+      reference_score: number;
+    }
+    const file = await readJson<{
+      summary: Record<'pre' | 'post', Record<string, [number, number]>>;
+      cases: Record<'pre' | 'post', Written>[];
+    }>(out);
+    const [{ pre, post }] = file.cases;
+    expect(pre.text).toHaveLength(2);
+    expect(pre.text[0].startsWith(`${rewrite.subject} is`)).toBe(true);
+    expect(post.text).not.toEqual(pre.text);
+    expect(file.summary.post.ngram_entropy[0]).toBeCloseTo(100 * post.ngram_entropy, 1);
+    expect(file.summary.post.reference_score[0]).toBeCloseTo(100 * post.reference_score, 1);
+    expect(post.reference_score).toBeGreaterThan(0);
+  });
+
+  it('measures what a patch did to everything else', async () => {
+    const out = join(folder, 'damage.json');
+    const run = await memit('damage', '--model', DEMO_MODEL, '--patch', patch, '--facts', '21', '--out', out);
+    expect(run).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/Wrote .*: 21 facts asked after one patch\./) as string,
+    });
+    const file = await readJson<{
+      facts: number;
+      sentences: number;
+      perplexity_before: number;
+      patches: { kept_overall: number; perplexity: number; kl_divergence: { mean: number } }[];
+    }>(out);
+    expect(file).toMatchObject({ facts: 21, sentences: 100 });
+    expect(file.patches).toHaveLength(1);
+    expect(file.patches[0].kept_overall).toBeGreaterThan(0.8);
+    expect(file.patches[0].perplexity).not.toBe(file.perplexity_before);
+    expect(file.patches[0].kl_divergence.mean).toBeGreaterThan(0);
+  });
+});
+
 describe('what is wrong with the input', { timeout: 120_000 }, () => {
   const cases: [string, () => Promise<string[]> | string[], RegExp][] = [
     ['an option that is missing', () => ['predict', '--model', model], /--prompts/],
@@ -405,6 +462,29 @@ describe('what is wrong with the input', { timeout: 120_000 }, () => {
         ];
       },
       /“.*no” cannot be read/,
+    ],
+    [
+      'references without texts to compare them with',
+      () => {
+        const records = join(DEMO_MODEL, 'benchmark.json');
+        return [
+          'evaluate',
+          '--model',
+          DEMO_MODEL,
+          '--records',
+          records,
+          '--references',
+          'r',
+          '--out',
+          join(folder, 'never'),
+        ];
+      },
+      /--references goes with --generate/,
+    ],
+    [
+      'damage without a patch',
+      () => ['damage', '--model', DEMO_MODEL, '--out', join(folder, 'never')],
+      /No patch is switched on/,
     ],
     [
       'a layer that the model lacks',
