@@ -1,12 +1,12 @@
 /** How a benchmark is made: where its edit starts from, and whether the model writes texts as well. */
-import { useRef } from 'react';
 import { formatPlural } from '../format.ts';
-import { Button } from '../shared/Button.tsx';
 import { Check } from '../shared/Check.tsx';
+import { FileButton } from '../shared/FileButton.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
 import styles from './BenchmarkOptions.module.css';
+import { TABLE_FILES } from './table-files.ts';
 
 export function BenchmarkOptions() {
   const unedited = useStore((state) => state.benchmarkUnedited);
@@ -36,34 +36,26 @@ export function BenchmarkOptions() {
 }
 
 function ReferencesField({ disabled }: { disabled: boolean }) {
-  const input = useRef<HTMLInputElement>(null);
   const references = useStore((state) => state.references);
   const failure = useStore((state) => state.referencesFailure);
   const importReferences = useStore((state) => state.importReferences);
   return (
     <>
       <span className={styles.references}>
-        <Button icon="up" disabled={disabled} onClick={() => input.current?.click()}>
+        <FileButton
+          label="Reference texts file"
+          accept={TABLE_FILES}
+          disabled={disabled}
+          onChoose={(file) => void file.text().then((text) => importReferences(file.name, text))}
+        >
           Reference texts…
-        </Button>
+        </FileButton>
         <span className={panel.small} role="status">
           {references
             ? `${references.name}: ${formatPlural(references.texts, 'text')} about ${formatPlural(references.objects, 'object')}.`
             : 'Consistency (RS) needs texts about the new objects: attribute_snippets.json, or a table of object and text. Without them it is not available.'}
         </span>
       </span>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        accept=".json,.jsonl,.csv,.tsv,.txt"
-        aria-label="Reference texts file"
-        onChange={(event) => {
-          const file = event.target.files?.[0];
-          event.target.value = '';
-          if (file) void file.text().then((text) => importReferences(file.name, text));
-        }}
-      />
       {failure && <FailureNotice title="The reference texts could not be read." failure={failure} />}
     </>
   );

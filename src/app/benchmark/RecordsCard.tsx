@@ -1,14 +1,16 @@
 /** Which records are measured: known facts of the model, or those of a file that is chosen, dropped or pasted. */
-import { useId, useRef, useState, type DragEvent } from 'react';
+import { useId, useState, type DragEvent } from 'react';
 import type { ImportFault, RecordSetView } from '../../worker/benchmark-api.ts';
 import { formatCount, formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
+import { FileButton } from '../shared/FileButton.tsx';
 import { Segments } from '../shared/Segments.tsx';
 import { useStore } from '../store/index.ts';
 import { KNOWN_COUNTS, parseSeed, type BenchmarkChoice } from '../store/records.ts';
 import styles from './RecordsCard.module.css';
+import { TABLE_FILES } from './table-files.ts';
 
 /** Faults that are shown before the rest is asked for. */
 const SHOWN_FAULTS = 5;
@@ -53,7 +55,6 @@ export function RecordsCard() {
 }
 
 function ImportArea() {
-  const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState('');
   const [over, setOver] = useState(false);
   const imported = useStore((state) => state.imported);
@@ -84,25 +85,14 @@ function ImportArea() {
       onDrop={drop}
     >
       <div className={styles.ways}>
-        <Button icon="up" onClick={() => input.current?.click()}>
+        <FileButton label="Records file" accept={TABLE_FILES} onChoose={(file) => void takeFile(file)}>
           Choose a file…
-        </Button>
+        </FileButton>
         <span className={panel.small}>
           or drop it here: CounterFact, zsRE or EasyEdit JSON, JSON lines, CSV or TSV with columns for subject, prompt
           or relation, and new object; the true object where it is known.
         </span>
       </div>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        accept=".json,.jsonl,.csv,.tsv,.txt"
-        aria-label="Records file"
-        onChange={(event) => {
-          void takeFile(event.target.files?.[0]);
-          event.target.value = '';
-        }}
-      />
       <details>
         <summary>Paste records</summary>
         <div className={panel.stack}>

@@ -1,6 +1,6 @@
 /** The stack of patches, newest on top, and what can be taken home. */
-import { useRef } from 'react';
 import { Button } from '../shared/Button.tsx';
+import { FileButton } from '../shared/FileButton.tsx';
 import { Empty } from '../shared/Empty.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
@@ -21,7 +21,6 @@ export function HistoryPanel() {
   const lock = useStore(lockedBy);
   const busy = useStore((state) => state.historyBusy !== null);
   const ready = useStore((state) => state.model !== null && state.workerLost === null);
-  const file = useRef<HTMLInputElement>(null);
   const locked = lock !== null || busy || !ready;
   return (
     <div className={panel.stack}>
@@ -36,20 +35,9 @@ export function HistoryPanel() {
         >
           Undo
         </Button>
-        <Button icon="up" disabled={locked} onClick={() => file.current?.click()}>
+        <FileButton label="Patch file" disabled={locked} onChoose={(file) => void importPatch(file)}>
           Import patch…
-        </Button>
-        <input
-          ref={file}
-          type="file"
-          hidden
-          aria-label="Patch file"
-          onChange={(event) => {
-            const chosen = event.target.files?.[0];
-            event.target.value = '';
-            if (chosen) void importPatch(chosen);
-          }}
-        />
+        </FileButton>
       </div>
       {lock !== null && <p className={panel.small}>The history can be changed when the {lock} has ended.</p>}
       {trouble && (

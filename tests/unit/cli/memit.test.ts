@@ -445,40 +445,10 @@ describe('what is wrong with the input', { timeout: 120_000 }, () => {
       () => ['benchmark', '--model', DEMO_MODEL, '--edits', '100000', '--out', join(folder, 'never')],
       /100000 records were asked for/,
     ],
-    [
-      'a patch that is not there',
-      () => {
-        const records = join(DEMO_MODEL, 'benchmark.json');
-        return [
-          'evaluate',
-          '--model',
-          DEMO_MODEL,
-          '--records',
-          records,
-          '--patch',
-          'no',
-          '--out',
-          join(folder, 'never'),
-        ];
-      },
-      /“.*no” cannot be read/,
-    ],
+    ['a patch that is not there', () => evaluationOf('--patch', 'no'), /“.*no” cannot be read/],
     [
       'references without texts to compare them with',
-      () => {
-        const records = join(DEMO_MODEL, 'benchmark.json');
-        return [
-          'evaluate',
-          '--model',
-          DEMO_MODEL,
-          '--records',
-          records,
-          '--references',
-          'r',
-          '--out',
-          join(folder, 'never'),
-        ];
-      },
+      () => evaluationOf('--references', 'r'),
       /--references goes with --generate/,
     ],
     [
@@ -492,6 +462,11 @@ describe('what is wrong with the input', { timeout: 120_000 }, () => {
       /Layer 9 does not exist/,
     ],
   ];
+
+  function evaluationOf(...more: string[]): string[] {
+    const records = join(DEMO_MODEL, 'benchmark.json');
+    return ['evaluate', '--model', DEMO_MODEL, '--records', records, '--out', join(folder, 'never'), ...more];
+  }
 
   async function editOf(name: string, requests: unknown, ...more: string[]): Promise<string[]> {
     const path = await writeJson(name, requests);
