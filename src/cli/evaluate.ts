@@ -5,7 +5,7 @@ import { assess, type Assessment } from '../engine/evaluation/assessment.ts';
 import { requestOf } from '../engine/evaluation/benchmark.ts';
 import type { GenerationOptions } from '../engine/evaluation/generation.ts';
 import type { EvaluationRecord } from '../engine/evaluation/records.ts';
-import { referenceForm } from '../engine/evaluation/report.ts';
+import type { Evaluation } from '../engine/evaluation/report.ts';
 import type { Workbench } from '../engine/workbench.ts';
 
 type OnProgress = (phase: string, done: number, total: number) => void;
@@ -17,7 +17,7 @@ export async function evaluatePatches(
   patches: readonly Patch[],
   generation: GenerationOptions | null,
   onProgress: OnProgress,
-): Promise<object> {
+): Promise<Evaluation> {
   const ask = async (phase: string): Promise<Assessment> =>
     assess(bench, await bench.weights(), records, generation, {}, (part, done, total) => {
       onProgress(part === 'texts' ? `${phase}, texts` : phase, done, total);
@@ -28,8 +28,15 @@ export async function evaluatePatches(
     bench.stack.push(patch);
   }
   const after = patches.length === 0 ? null : await ask('after');
-  const names = patches.map(({ name }) => name);
-  return referenceForm({ model: bench.name, modelHash: bench.hash, patches: names, records, before, after });
+  return {
+    model: bench.name,
+    modelHash: bench.hash,
+    patches: patches.map(({ name }) => name),
+    edits: patches.reduce((sum, { requests }) => sum + requests.length, 0),
+    records,
+    before,
+    after,
+  };
 }
 
 /** Writes all records' new objects in one run, and asks before and after. */
@@ -39,8 +46,7 @@ export async function benchmark(
   settings: MemitSettings,
   generation: GenerationOptions | null,
   onProgress: OnProgress,
-): Promise<object> {
+): Promise<{ patch: Patch; evaluation: Evaluation }> {
   const patch = await bench.edit(records.map(requestOf), settings, { progress: { onPhase: onProgress } });
-  const result = await evaluatePatches(bench, records, [patch], generation, onProgress);
-  return { settings: patch.settings, contexts: patch.contexts, num_edits: records.length, ...result };
+  return { patch, evaluation: await evaluatePatches(bench, records, [patch], generation, onProgress) };
 }

@@ -14,6 +14,7 @@ import type { GenerationOptions } from '../engine/evaluation/generation.ts';
 import { importRecords } from '../engine/evaluation/import.ts';
 import type { EvaluationRecord } from '../engine/evaluation/records.ts';
 import { ReferenceTexts } from '../engine/evaluation/reference-texts.ts';
+import { caseFiles, referenceForm, type Evaluation } from '../engine/evaluation/report.ts';
 import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
 import { readFloats } from '../engine/runtime/device.ts';
 import { sha256 } from '../engine/stats/covariances.ts';
@@ -146,6 +147,7 @@ interface EvaluationOptions {
   seed: number;
   generate: boolean;
   references?: string;
+  cases?: string;
 }
 
 async function evaluate(options: EvaluationOptions & { records: string; patch: string[] }): Promise<void> {
@@ -153,7 +155,7 @@ async function evaluate(options: EvaluationOptions & { records: string; patch: s
   const generation = await generationOf(options);
   await withWorkbench(options, {}, async (bench) => {
     const records = await readRecords(options.records, bench);
-    await writeJson(options.out, await evaluatePatches(bench, records, patches, generation, showCount));
+    await writeEvaluation(options, await evaluatePatches(bench, records, patches, generation, showCount));
     process.stderr.write(`Wrote ${options.out}: ${records.length} records.\n`);
   });
 }
@@ -167,7 +169,8 @@ async function benchmarkRun(
     const drawn = drawRecords(records, options.edits, options.seed);
     const preset = bench.preset.settings;
     const settings = { ...preset, layers: options.layers ?? preset.layers, seed: options.seed };
-    await writeJson(options.out, await benchmark(bench, drawn, settings, generation, showCount));
+    const { patch, evaluation } = await benchmark(bench, drawn, settings, generation, showCount);
+    await writeEvaluation(options, evaluation, { settings: patch.settings, contexts: patch.contexts });
     process.stderr.write(`Wrote ${options.out}: ${drawn.length} edits.\n`);
   });
 }
@@ -214,6 +217,14 @@ async function damage(options: {
       `Wrote ${options.out}: ${questions.length} facts asked after ${steps.length === 1 ? 'one patch' : `${steps.length} patches`}.\n`,
     );
   });
+}
+
+/** One file, and a folder of the reference's own files where that is wanted. */
+async function writeEvaluation({ out, cases }: EvaluationOptions, evaluation: Evaluation, more = {}): Promise<void> {
+  await writeJson(out, { ...more, ...referenceForm(evaluation) });
+  if (cases === undefined) return;
+  await mkdir(cases, { recursive: true });
+  for (const { name, content } of caseFiles(evaluation)) await writeFile(join(cases, name), content);
 }
 
 /** What texts are to be written, or null. */
@@ -461,6 +472,7 @@ function program(): Command {
         path,
       )
       .option('--seed <n>', 'seed of every draw', parseSeed, 0)
+      .option('--cases <dir>', 'also writes a file a case there, for the reference’s summarize.py', path)
       .requiredOption('--out <file>', 'where the result goes, as JSON', path);
   evaluation('evaluate', 'the metrics of CounterFact or zsRE on records, with patches or without')
     .requiredOption('--records <file>', 'CounterFact, zsRE or EasyEdit JSON, JSON lines, CSV or TSV', path)

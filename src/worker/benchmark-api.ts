@@ -108,6 +108,8 @@ export interface BenchmarkReport {
   seconds: number;
   /** The same in the reference's form, as JSON. */
   referenceJson: string;
+  /** The same as files for its summarize.py. */
+  caseFiles: { name: string; content: string }[];
 }
 
 export interface BenchmarkEvent {

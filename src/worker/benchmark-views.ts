@@ -4,7 +4,7 @@ import type { PromptLosses } from '../engine/evaluation/record-losses.ts';
 import type { ImportedRecords } from '../engine/evaluation/import.ts';
 import { metricsOf, rightAndOther } from '../engine/evaluation/metrics.ts';
 import { PROMPT_GROUPS, type PromptGroup, promptsOf } from '../engine/evaluation/records.ts';
-import { type Evaluation, referenceForm } from '../engine/evaluation/report.ts';
+import { caseFiles, type Evaluation, referenceForm } from '../engine/evaluation/report.ts';
 import { fillPrompt } from '../engine/tokens/request.ts';
 import type { BenchmarkReport, CaseView, PromptAnswerView, PromptOutcome, RecordSetView } from './benchmark-api.ts';
 
@@ -44,6 +44,7 @@ export function benchmarkReport(
     after: after && metricsOf(after),
     cases: records.map((_, i) => caseView(evaluation, i)),
     seconds,
+    caseFiles: caseFiles(evaluation),
     referenceJson: `${JSON.stringify(referenceForm(evaluation), null, 1)}\n`,
   };
 }

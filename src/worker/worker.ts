@@ -347,9 +347,17 @@ const api: WorkerApi = {
         bench.stack.push(patch, { alone: unedited });
         unsaved = await failureIn(storage.saveHistory(bench.hash, bench.stack.entries));
       }
-      const patches = bench.stack.entries.filter(({ enabled }) => enabled).map(({ name }) => name);
-      const after = patches.length === 0 ? null : await ask(await bench.weights(), 'edited');
-      const evaluation = { model: bench.name, modelHash: bench.hash, patches, records, before, after };
+      const enabled = bench.stack.entries.filter((entry) => entry.enabled);
+      const after = enabled.length === 0 ? null : await ask(await bench.weights(), 'edited');
+      const evaluation = {
+        model: bench.name,
+        modelHash: bench.hash,
+        patches: enabled.map(({ name }) => name),
+        edits: enabled.reduce((sum, { patch }) => sum + patch.requests.length, 0),
+        records,
+        before,
+        after,
+      };
       const seconds = (performance.now() - began) / 1000;
       return {
         report: benchmarkReport(title, evaluation, settings, seconds),

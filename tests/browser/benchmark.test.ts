@@ -47,6 +47,8 @@ test('ten known facts: edit, measure, look at them, take the report home', async
   const cases = JSON.parse(await saved(page, 'Cases (JSON)')) as { summary: { post: object }; cases: object[] };
   expect(cases.cases).toHaveLength(10);
   expect(cases.summary.post).toHaveProperty('rewrite_success');
+  // A zip begins with the header of its first file, which names it.
+  expect(await saved(page, 'Case files (ZIP)')).toMatch(/^PK.{28}10_edits-case_\d+\.json/su);
   expect((await saved(page, 'Prompts (CSV)')).split('\r\n').length).toBeGreaterThan(10 * 3);
   expect(await saved(page, 'Report (HTML)')).toMatch(/^<!doctype html>[^]*<h2>Prompts<\/h2>/);
 });

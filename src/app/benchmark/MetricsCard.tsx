@@ -117,33 +117,45 @@ function MetricsDetails({ report }: { report: BenchmarkReport }) {
   );
 }
 
+interface ReportFile {
+  name: string;
+  extension: string;
+  type: string;
+  content: () => BlobPart | Promise<BlobPart>;
+}
+
+/** The reference's result files in one archive. */
+async function zippedCases({ caseFiles }: BenchmarkReport): Promise<BlobPart> {
+  const { strToU8, zipSync } = await import('fflate');
+  const entries = caseFiles.map(({ name, content }) => [name, strToU8(content)] as const);
+  return zipSync(Object.fromEntries(entries));
+}
+
 function Files({ report }: { report: BenchmarkReport }) {
   const stem = `benchmark-${report.title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-')}`;
-  const files: { name: string; extension: string; type: string; content: () => string }[] = [
+  const texts: ReportFile = {
+    name: 'Texts (CSV)',
+    extension: 'texts.csv',
+    type: 'text/csv',
+    content: () => toCsv(textsTable(report)),
+  };
+  const files: ReportFile[] = [
     { name: 'Report (HTML)', extension: 'html', type: 'text/html', content: () => reportHtml(report) },
     { name: 'Prompts (CSV)', extension: 'csv', type: 'text/csv', content: () => toCsv(promptsTable(report)) },
-    ...(report.before.texts
-      ? [
-          {
-            name: 'Texts (CSV)',
-            extension: 'texts.csv',
-            type: 'text/csv',
-            content: () => toCsv(textsTable(report)),
-          },
-        ]
-      : []),
+    ...(report.before.texts ? [texts] : []),
     { name: 'Cases (JSON)', extension: 'json', type: 'application/json', content: () => report.referenceJson },
+    { name: 'Case files (ZIP)', extension: 'zip', type: 'application/zip', content: () => zippedCases(report) },
   ];
+
+  async function save({ extension, type, content }: ReportFile): Promise<void> {
+    saveFile(`${stem}.${extension}`, new Blob([await content()], { type }));
+  }
+
   return (
     <div className={styles.files} role="group" aria-label="Save the report">
-      {files.map(({ name, extension, type, content }) => (
-        <Button
-          key={extension}
-          variant="quiet"
-          icon="down"
-          onClick={() => saveFile(`${stem}.${extension}`, new Blob([content()], { type }))}
-        >
-          {name}
+      {files.map((file) => (
+        <Button key={file.extension} variant="quiet" icon="down" onClick={() => void save(file)}>
+          {file.name}
         </Button>
       ))}
     </div>

@@ -8,25 +8,46 @@ export interface Evaluation {
   readonly modelHash: string;
   /** Names of the patches in force afterwards. */
   readonly patches: readonly string[];
+  /** How many edits those are. */
+  readonly edits: number;
   readonly records: readonly EvaluationRecord[];
   readonly before: Assessment;
   /** Null where nothing was changed. */
   readonly after: Assessment | null;
 }
 
-/** JSON with the names and the per-case entries of the reference's result files (experiments/evaluate.py, summarize.py). */
-export function referenceForm({ model, modelHash, patches, records, before, after }: Evaluation): object {
+/** Summary and cases with the names of the reference's result files (experiments/evaluate.py, summarize.py). */
+export function referenceForm(evaluation: Evaluation): object {
+  const { model, modelHash, patches, edits, records, before, after } = evaluation;
   return {
     model,
     model_hash: modelHash,
     patches,
+    num_edits: edits,
     summary: { pre: summaryOf(before), ...(after && { post: summaryOf(after) }) },
-    cases: records.map((record, i) => ({
-      case_id: record.case_id,
-      requested_rewrite: record.requested_rewrite,
-      pre: caseOf(before, i),
-      ...(after && { post: caseOf(after, i) }),
-    })),
+    cases: records.map((_, i) => caseForm(evaluation, i)),
+  };
+}
+
+/**
+ * The same as the reference keeps it, a file a case in a folder for its summarize.py. It wants whole numbers for cases: their places stand for them
+ * where they are none, or not each of its own.
+ */
+export function caseFiles(evaluation: Evaluation): { name: string; content: string }[] {
+  const ids = evaluation.records.map((record) => record.case_id);
+  const usable = ids.every((id) => typeof id === 'number' && Number.isInteger(id)) && new Set(ids).size === ids.length;
+  return ids.map((id, i) => ({
+    name: `${evaluation.edits}_edits-case_${usable ? id : i}.json`,
+    content: `${JSON.stringify({ num_edits: evaluation.edits, ...caseForm(evaluation, i) }, null, 1)}\n`,
+  }));
+}
+
+function caseForm({ records, before, after }: Evaluation, index: number): object {
+  return {
+    case_id: records[index].case_id,
+    requested_rewrite: records[index].requested_rewrite,
+    pre: caseOf(before, index),
+    ...(after && { post: caseOf(after, index) }),
   };
 }
 

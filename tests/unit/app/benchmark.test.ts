@@ -72,6 +72,7 @@ const report: BenchmarkReport = {
   ],
   seconds: 3,
   referenceJson: '{}',
+  caseFiles: [],
 };
 
 describe('margins', () => {

@@ -349,7 +349,9 @@ describe('texts and damage', { timeout: 120_000 }, () => {
       { object: rewrite.target_new.str, text: `The language ${rewrite.target_new.str} is used by ${rewrite.subject}.` },
     ]);
     const out = join(folder, 'texts.json');
-    const options = ['--records', records, '--patch', patch, '--generate', '--references', references, '--out', out];
+    const cases = join(folder, 'cases');
+    const texts = ['--generate', '--references', references];
+    const options = ['--records', records, '--patch', patch, ...texts, '--cases', cases, '--out', out];
     const run = await memit('evaluate', '--model', DEMO_MODEL, ...options);
     expect(run).toMatchObject({ code: 0 });
     interface Written {
@@ -368,6 +370,10 @@ describe('texts and damage', { timeout: 120_000 }, () => {
     expect(file.summary.post.ngram_entropy[0]).toBeCloseTo(100 * post.ngram_entropy, 1);
     expect(file.summary.post.reference_score[0]).toBeCloseTo(100 * post.reference_score, 1);
     expect(post.reference_score).toBeGreaterThan(0);
+    const [name, ...others] = await readdir(cases);
+    expect(others).toEqual([]);
+    expect(name).toMatch(/^\d+_edits-case_0\.json$/);
+    expect(await readJson(join(cases, name))).toMatchObject(file.cases[0]);
   });
 
   it('measures what a patch did to everything else', async () => {

@@ -9,6 +9,7 @@ import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
 import { CancelledError, RequestError } from '../../../src/engine/errors.ts';
 import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
 import { argmax, logProbability } from '../../../src/engine/families/sampling.ts';
+import { caseFiles } from '../../../src/engine/evaluation/report.ts';
 import type { Workbench } from '../../../src/engine/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
@@ -75,6 +76,60 @@ describe('against PyTorch', () => {
       }
     }
     expectBelow('demo: score', Math.abs(metrics.score! - oracle.metrics.score), 1e-6);
+  });
+});
+
+describe('case files', () => {
+  /** As the reference's summarize.py reads a folder: by name, then by the losses of every prompt. */
+  function summarize(files: ReturnType<typeof caseFiles>, key: PromptGroup): number {
+    const found = files.filter(({ name }) => /case_\d+\.json$/.test(name));
+    const shares = found.map(({ content }) => {
+      const { pre } = JSON.parse(content) as {
+        pre: Record<string, { target_new: number; target_true: number }[]>;
+      };
+      const wins = pre[`${key}_prompts_probs`].map(({ target_new: fresh, target_true: truth }) =>
+        key === 'neighborhood' ? truth < fresh : fresh < truth,
+      );
+      return wins.filter(Boolean).length / wins.length;
+    });
+    return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  }
+
+  const losses = (fresh: number): RecordLosses => ({
+    rewrite: [{ targetNew: fresh, targetTrue: 1, correct: [true] }],
+    paraphrase: [{ targetNew: fresh, targetTrue: 2, correct: [true] }],
+    neighborhood: [{ targetNew: fresh, targetTrue: 1, correct: [true] }],
+  });
+  const evaluation = {
+    model: 'demo',
+    modelHash: '',
+    patches: ['one'],
+    edits: 3,
+    records: records.slice(0, 2),
+    before: { losses: [losses(0.5), losses(1.5)], texts: null },
+    after: null,
+  };
+
+  it('are read as the summary has it', () => {
+    const files = caseFiles(evaluation);
+    expect(files.map(({ name }) => name)).toEqual(
+      records.slice(0, 2).map((record) => `3_edits-case_${record.case_id}.json`),
+    );
+    const { groups } = metricsOf(evaluation.before);
+    for (const group of PROMPT_GROUPS) expect(summarize(files, group)).toBe(groups[group]!.success!.mean);
+  });
+
+  it('are numbered by place where the cases are no numbers, or not each of its own', () => {
+    for (const ids of [
+      ['a', 'b'],
+      [7, 7],
+    ]) {
+      const named = evaluation.records.map((record, i) => ({ ...record, case_id: ids[i] }));
+      expect(caseFiles({ ...evaluation, records: named }).map(({ name }) => name)).toEqual([
+        '3_edits-case_0.json',
+        '3_edits-case_1.json',
+      ]);
+    }
   });
 });
 

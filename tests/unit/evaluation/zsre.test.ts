@@ -61,7 +61,15 @@ describe('zsRE', () => {
 
   it('is written in the reference’s form, a flag a token', () => {
     const assessment = { losses, texts: null };
-    const form = referenceForm({ model: '', modelHash: '', patches: [], records, before: assessment, after: null });
+    const form = referenceForm({
+      model: '',
+      modelHash: '',
+      patches: [],
+      edits: 0,
+      records,
+      before: assessment,
+      after: null,
+    });
     const { cases } = form as { cases: { pre: Record<string, unknown> }[] };
     expect(cases[0].pre).toEqual({
       rewrite_prompts_correct: oracle.results[0].rewrite,
