@@ -21,8 +21,9 @@ export type {
   TextMetrics,
 };
 
-/** Where records come from: facts that the model knows, drawn from its own list, or what was imported last. */
-export type RecordSource = { kind: 'known'; count: number; seed: number } | { kind: 'imported' };
+/** Where records come from: facts that the model knows, drawn from its own list, or what was imported last, all or some drawn. */
+export type RecordSource =
+  { kind: 'known'; count: number; seed: number } | { kind: 'imported'; count: number; seed: number };
 
 export interface BenchmarkOptions {
   /** Writes all new objects first, in one run, which leaves a patch on the stack; null to ask only. */
@@ -40,12 +41,20 @@ export interface ReferenceSetView {
   objects: number;
 }
 
+export interface RecordView {
+  /** With the subject in it. */
+  prompt: string;
+  targetNew: string;
+  targetTrue: string | null;
+  paraphrases: number;
+  neighbours: number;
+}
+
 /** Records that were read and wait in the worker. */
 export interface RecordSetView {
   name: string;
-  count: number;
-  /** The first few, as sentences. */
-  samples: { subject: string; prompt: string; targetNew: string; targetTrue: string | null }[];
+  records: RecordView[];
+  /** Of all records. */
   paraphrases: number;
   neighbours: number;
   faults: readonly ImportFault[];

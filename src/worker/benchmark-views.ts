@@ -8,23 +8,19 @@ import { caseFiles, type Evaluation, referenceForm } from '../engine/evaluation/
 import { fillPrompt } from '../engine/tokens/request.ts';
 import type { BenchmarkReport, CaseView, PromptAnswerView, PromptOutcome, RecordSetView } from './benchmark-api.ts';
 
-const SAMPLES = 5;
-
 export function recordSetView(name: string, { records, faults, notes }: ImportedRecords): RecordSetView {
-  return {
-    name,
-    count: records.length,
-    samples: records.slice(0, SAMPLES).map(({ requested_rewrite: rewrite }) => ({
-      subject: rewrite.subject,
-      prompt: fillPrompt(rewrite.prompt, rewrite.subject),
-      targetNew: rewrite.target_new.str,
-      targetTrue: rewrite.target_true?.str ?? null,
-    })),
-    paraphrases: records.reduce((sum, record) => sum + record.paraphrase_prompts.length, 0),
-    neighbours: records.reduce((sum, record) => sum + record.neighborhood_prompts.length, 0),
-    faults,
-    notes,
-  };
+  const views = records.map((record) => {
+    const { prompt, subject, target_new: targetNew, target_true: targetTrue } = record.requested_rewrite;
+    return {
+      prompt: fillPrompt(prompt, subject),
+      targetNew: targetNew.str,
+      targetTrue: targetTrue?.str ?? null,
+      paraphrases: record.paraphrase_prompts.length,
+      neighbours: record.neighborhood_prompts.length,
+    };
+  });
+  const sum = (key: 'paraphrases' | 'neighbours'): number => views.reduce((total, view) => total + view[key], 0);
+  return { name, records: views, paraphrases: sum('paraphrases'), neighbours: sum('neighbours'), faults, notes };
 }
 
 export function benchmarkReport(

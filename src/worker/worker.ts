@@ -3,7 +3,7 @@ import * as Comlink from 'comlink';
 import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.ts';
 import type { Job } from '../engine/job.ts';
 import { assess, type Assessment } from '../engine/evaluation/assessment.ts';
-import { drawKnownRecords, requestOf } from '../engine/evaluation/benchmark.ts';
+import { drawKnownRecords, drawRecords, requestOf } from '../engine/evaluation/benchmark.ts';
 import { importRecords, tableColumns } from '../engine/evaluation/import.ts';
 import type { EvaluationRecord } from '../engine/evaluation/records.ts';
 import { ReferenceTexts } from '../engine/evaluation/reference-texts.ts';
@@ -160,7 +160,13 @@ async function recordsOf(
 ): Promise<{ title: string; seed: number; records: readonly EvaluationRecord[] }> {
   if (source.kind === 'imported') {
     if (!imported) throw new EngineError('input', 'No records are imported.', { next: 'Import a file of records.' });
-    return { title: imported.name, seed: 0, records: imported.records };
+    const { name, records } = imported;
+    const all = source.count >= records.length;
+    return {
+      title: all ? name : `${source.count} of ${name}`,
+      seed: source.seed,
+      records: all ? records : drawRecords(records, source.count, source.seed),
+    };
   }
   const { model, tokenizer } = bench;
   const { count, seed } = source;

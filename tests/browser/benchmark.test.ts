@@ -109,6 +109,41 @@ test('a table whose columns say nothing: they are asked for, and can be read oth
   await expect(page.getByText('These records have no such prompts with two objects.')).toBeVisible();
 });
 
+test('thousands of records: listed smoothly, some of them drawn', async ({ page }) => {
+  await openBenchmark(page);
+  await page.getByRole('radio', { name: 'Imported' }).click();
+  const lines = Array.from({ length: 5000 }, (_, i) =>
+    i % 10 === 9 ? `Nobody ${i},no place for it,Rome,Paris` : `Town ${i},{} is a town in,Italy,France`,
+  );
+  await page.getByLabel('Records file').setInputFiles({
+    name: 'many.csv',
+    mimeType: 'text/csv',
+    buffer: Buffer.from(['subject,prompt,object,true object', ...lines].join('\n')),
+  });
+  await expect(page.getByText('4,500 records, 0 paraphrases, 0 neighbours; 500 records left out.')).toBeVisible();
+  await page.getByText('Show all records').click();
+  const list = page.getByRole('region', { name: 'Imported records' });
+  await expect(list.getByText('“Town 0 is a town in” France → Italy')).toBeVisible();
+  // Only what is in view is drawn.
+  expect(await list.getByRole('listitem').count()).toBeLessThan(60);
+  await list.evaluate((frame) => {
+    frame.scrollTop = frame.scrollHeight;
+  });
+  await expect(list.getByText('“Town 4998 is a town in” France → Italy')).toBeVisible();
+  await page.getByLabel('Search imported records').fill('town 77 is');
+  await expect(list.getByRole('listitem')).toHaveCount(1);
+  expect(await page.getByRole('region', { name: 'Left out' }).getByRole('listitem').count()).toBeLessThan(60);
+
+  await expect(page.getByLabel('Use', { exact: true })).toHaveValue('100');
+  await page.getByLabel('Use', { exact: true }).fill('5000');
+  await expect(page.getByText('Use from 1 to 4,500 records.')).toBeVisible();
+  await page.getByLabel('Use', { exact: true }).fill('3');
+  await page.getByLabel('Seed').fill('5');
+  await page.getByRole('button', { name: 'Only measure' }).click();
+  await expect(page.getByText('3 records measured in')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('heading', { name: '3 of many.csv' })).toBeVisible();
+});
+
 test('texts that the model writes, and two settings side by side', async ({ page }) => {
   await openBenchmark(page);
   await page.getByRole('radio', { name: '1 fact', exact: true }).click();

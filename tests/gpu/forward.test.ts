@@ -2,10 +2,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
 import { folderFiles } from '../../src/cli/node-files.ts';
+import { continueRows } from '../../src/engine/families/decoding.ts';
+import { visitLogits } from '../../src/engine/families/logits.ts';
+import { argmax } from '../../src/engine/families/sampling.ts';
 import { Workbench } from '../../src/engine/workbench.ts';
 import { demoSequences, tinySequences, worstLogit } from '../unit/families/logits.ts';
-import { expectBelow } from '../unit/compare.ts';
-import { DEMO_MODEL, TINY_MODEL } from '../unit/support.ts';
+import { expectBelow, relativeError } from '../unit/compare.ts';
+import { DEMO_MODEL, openModel, TINY_MODEL } from '../unit/support.ts';
 
 let backend: NodeBackend;
 
@@ -28,3 +31,33 @@ it.each([
   },
   240_000,
 );
+
+it('continues rows, and shares prefixes, as the CPU does', async () => {
+  const rows = [[5, 9, 2, 7], [3], [8, 8, 1, 6, 4, 2, 9], [1, 2]];
+  const wanted = [5, 9, 2, 7];
+  // The first two differ after six tokens; the third begins alike and stands alone.
+  const ids = [2, 7, 1, 8, 2, 8];
+  const branches = [
+    [...ids, 1, 8],
+    [...ids, 4],
+    [...ids.slice(0, 3), 9, 9],
+  ].map((branch, i) => ({ ids: branch, from: i < 2 ? 5 : 2 }));
+  const run = async (bench: Workbench): Promise<{ added: number[][]; logits: Map<string, Float32Array> }> => {
+    const { model } = bench;
+    const added = await continueRows(model, model.weights, rows, wanted, argmax);
+    const logits = new Map<string, Float32Array>();
+    await visitLogits(model, model.weights, branches, (row, token, values) => {
+      logits.set(`${row} ${token}`, values.slice());
+    });
+    await bench.dispose();
+    return { added, logits };
+  };
+  const expected = await run(await openModel(TINY_MODEL));
+  const actual = await run(await Workbench.open(folderFiles(TINY_MODEL), backend));
+  expect(actual.added).toEqual(expected.added);
+  expect(actual.added.map((tokens) => tokens.length)).toEqual(wanted);
+  expect([...actual.logits.keys()].sort()).toEqual(['0 5', '0 6', '0 7', '1 5', '1 6', '2 2', '2 3', '2 4']);
+  const errors = [...expected.logits].map(([key, values]) => relativeError(actual.logits.get(key)!, values));
+  expectBelow('WebGPU: logits after a shared prefix', Math.max(...errors), 1e-5);
+  expect(backend.runtime.device.liveBuffers).toBe(0);
+}, 240_000);

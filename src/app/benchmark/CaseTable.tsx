@@ -1,10 +1,10 @@
 /** The records one by one: sorted, filtered, searched; each opens its prompts. Only the rows in view are drawn. */
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { Fragment, useId, useMemo, useRef, useState } from 'react';
+import { Fragment, useId, useMemo, useState } from 'react';
 import type { BenchmarkReport, CaseView, PromptGroup, PromptOutcome } from '../../worker/benchmark-api.ts';
 import { formatCount, formatHundredths, formatNumber, formatPlural, formatProbability } from '../format.ts';
 import { Mark } from '../shared/Mark.tsx';
 import panel from '../shared/Panel.module.css';
+import { VirtualList } from '../shared/VirtualList.tsx';
 import { chosenCases, type CaseFilter, type CaseOrder } from './chosen-cases.ts';
 import { differingCases } from './compare-reports.ts';
 import { comparesObjects, GROUPS } from './report-tables.ts';
@@ -24,22 +24,12 @@ export function CaseTable({ report, beside }: CaseTableProps) {
   const [filter, setFilter] = useState<CaseFilter>('all');
   const [order, setOrder] = useState<CaseOrder>('file');
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
-  const scroll = useRef<HTMLDivElement>(null);
   const differing = useMemo(() => beside && differingCases(beside, report), [beside, report]);
   const shownFilter = filter === 'differs' && !differing ? 'all' : filter;
   const cases = useMemo(
     () => chosenCases(report.cases, { search, filter: shownFilter, order, differing }),
     [report, search, shownFilter, order, differing],
   );
-  // eslint-disable-next-line react-hooks/incompatible-library -- its functions are used in this component only
-  const rows = useVirtualizer({
-    count: cases.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan: 8,
-    getItemKey: (index) => cases[index].index,
-  });
-
   const labels = GROUPS.map((group) => ({
     id: group.id,
     label: comparesObjects(report, group.id) ? group.success : group.tokens,
@@ -98,24 +88,15 @@ export function CaseTable({ report, beside }: CaseTableProps) {
           <option value="worst">Worst first</option>
         </select>
       </div>
-      <div ref={scroll} className={styles.scroll} tabIndex={0} role="region" aria-label="Records">
-        <ul style={{ height: rows.getTotalSize() }} className={styles.list}>
-          {rows.getVirtualItems().map((row) => {
-            const { index, view } = cases[row.index];
-            return (
-              <li
-                key={row.key}
-                data-index={row.index}
-                ref={rows.measureElement}
-                className={styles.row}
-                style={{ transform: `translateY(${row.start}px)` }}
-              >
-                <CaseRow view={view} labels={labels} open={open.has(index)} onToggle={() => toggle(index)} />
-              </li>
-            );
-          })}
-        </ul>
-      </div>
+      <VirtualList
+        label="Records"
+        items={cases}
+        keyOf={({ index }) => index}
+        rowHeight={ROW_HEIGHT}
+        render={({ index, view }) => (
+          <CaseRow view={view} labels={labels} open={open.has(index)} onToggle={() => toggle(index)} />
+        )}
+      />
     </section>
   );
 }

@@ -1,7 +1,6 @@
 /** Which records are measured: known facts of the model, or those of a file that is chosen, dropped or pasted. */
-import { useId, useState, type DragEvent } from 'react';
-import type { ImportFault, RecordSetView } from '../../worker/benchmark-api.ts';
-import { formatCount, formatPlural } from '../format.ts';
+import { useState, type DragEvent } from 'react';
+import { formatCount } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
@@ -9,14 +8,12 @@ import { FileButton } from '../shared/FileButton.tsx';
 import { Segments } from '../shared/Segments.tsx';
 import { useStore } from '../store/index.ts';
 import { KNOWN_COUNTS, parseSeed, type BenchmarkChoice } from '../store/records.ts';
+import { ImportedRecords } from './ImportedRecords.tsx';
+import { NumberField } from './NumberField.tsx';
 import styles from './RecordsCard.module.css';
 import { TABLE_FILES } from './table-files.ts';
 
-/** Faults that are shown before the rest is asked for. */
-const SHOWN_FAULTS = 5;
-
 export function RecordsCard() {
-  const seedId = useId();
   const choice = useStore((state) => state.benchmarkChoice);
   const choose = useStore((state) => state.chooseBenchmark);
   const seed = useStore((state) => state.benchmarkSeed);
@@ -25,7 +22,7 @@ export function RecordsCard() {
   const running = useStore((state) => state.benchmarkTask?.status === 'running');
   const options: { value: BenchmarkChoice; name: string }[] = [
     ...KNOWN_COUNTS.map((count) => ({ value: count, name: count === '1' ? '1 fact' : `${count} facts` })),
-    { value: 'imported', name: imported ? `${formatCount(imported.count)} imported` : 'Imported' },
+    { value: 'imported', name: imported ? `${formatCount(imported.records.length)} imported` : 'Imported' },
   ];
   return (
     <>
@@ -38,16 +35,7 @@ export function RecordsCard() {
       ) : (
         <p className={`${panel.small} ${styles.seed}`}>
           Drawn from the records that came with the model, among those whose true object is its own answer.
-          <label htmlFor={seedId}>Seed</label>
-          <input
-            id={seedId}
-            className={`${panel.input} ${styles.number}`}
-            value={seed}
-            inputMode="numeric"
-            autoComplete="off"
-            aria-invalid={typeof parseSeed(seed) === 'string'}
-            onChange={(event) => setSeed(event.target.value)}
-          />
+          <NumberField label="Seed" value={seed} fault={typeof parseSeed(seed) === 'string'} onChange={setSeed} />
         </p>
       )}
     </>
@@ -113,55 +101,7 @@ function ImportArea() {
         </div>
       </details>
       {failure && !mapping && <FailureNotice title="The records could not be read." failure={failure} />}
-      {imported && <ImportedSet set={imported} />}
+      {imported && <ImportedRecords set={imported} />}
     </div>
-  );
-}
-
-function ImportedSet({ set }: { set: RecordSetView }) {
-  const [sample] = set.samples;
-  const table = useStore((state) => state.importedTable);
-  const ask = useStore((state) => state.askForColumns);
-  return (
-    <div role="status">
-      <p>
-        <b>{set.name}</b>: {formatPlural(set.count, 'record')}, {formatPlural(set.paraphrases, 'paraphrase')},{' '}
-        {formatPlural(set.neighbours, 'neighbour')}
-        {set.faults.length > 0 && `; ${formatPlural(set.faults.length, 'record')} left out`}.{' '}
-        {table && (
-          <Button variant="quiet" onClick={() => ask(table)}>
-            Columns…
-          </Button>
-        )}
-      </p>
-      <p className={panel.small}>
-        The first: “{sample.prompt}” {sample.targetTrue === null ? '' : `${sample.targetTrue} `}→ {sample.targetNew}
-      </p>
-      <FaultList title="Left out" faults={set.faults} />
-      <FaultList title="Kept, but not whole" faults={set.notes} />
-    </div>
-  );
-}
-
-function FaultList({ title, faults }: { title: string; faults: readonly ImportFault[] }) {
-  const [all, setAll] = useState(false);
-  if (faults.length === 0) return null;
-  const shown = all ? faults : faults.slice(0, SHOWN_FAULTS);
-  return (
-    <>
-      <h3>{title}</h3>
-      <ul className={styles.faults} aria-label={title}>
-        {shown.map(({ record, reason }) => (
-          <li key={record} className={panel.fault}>
-            Record {record}: {reason}.
-          </li>
-        ))}
-      </ul>
-      {faults.length > shown.length && (
-        <Button variant="quiet" onClick={() => setAll(true)}>
-          Show all {formatCount(faults.length)}
-        </Button>
-      )}
-    </>
   );
 }

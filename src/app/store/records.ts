@@ -16,6 +16,9 @@ export const KNOWN_COUNTS = ['1', '10', '100'] as const;
 /** What is measured: so many known facts, or the imported records. */
 export type BenchmarkChoice = (typeof KNOWN_COUNTS)[number] | 'imported';
 
+/** Of imported records: a run of thousands is not begun unasked. */
+const USED_AT_FIRST = 100;
+
 /** A table, and which of its columns are taken for what. */
 export interface RecordTable {
   name: string;
@@ -29,6 +32,8 @@ export interface RecordsSlice {
   /** As typed; draws the known facts. */
   benchmarkSeed: string;
   imported: RecordSetView | null;
+  /** As typed: how many of them are used. */
+  importedCount: string;
   /** Where they came from, if from a table. */
   importedTable: RecordTable | null;
   /** The table whose columns are being asked for. */
@@ -38,6 +43,7 @@ export interface RecordsSlice {
   referencesFailure: WorkerFailure | null;
   chooseBenchmark(choice: BenchmarkChoice): void;
   setBenchmarkSeed(seed: string): void;
+  setImportedCount(count: string): void;
   /** Reads records; asks for the columns of a table whose names do not tell what they hold. */
   importRecords(name: string, text: string): Promise<void>;
   askForColumns(table: RecordTable | null): void;
@@ -56,29 +62,44 @@ export function parseSeed(text: string): number | string {
   return /^\d{1,9}$/.test(text.trim()) ? Number(text) : 'The seed is a whole number from 0 to 999,999,999.';
 }
 
+/** How many of `count` records, or what is wrong with the number. */
+export function parseCount(text: string, count: number): number | string {
+  const wanted = /^\d+$/.test(text.trim()) ? Number(text) : NaN;
+  return wanted >= 1 && wanted <= count ? wanted : `Use from 1 to ${count.toLocaleString('en-US')} records.`;
+}
+
 /** Why there are no records to measure, in words, or null. */
-export function recordsObstacle({ benchmarkChoice, benchmarkSeed, imported }: Store): string | null {
-  if (benchmarkChoice === 'imported') return imported ? null : 'Import a file of records first.';
+export function recordsObstacle({ benchmarkChoice, benchmarkSeed, imported, importedCount }: Store): string | null {
+  if (benchmarkChoice === 'imported') {
+    if (!imported) return 'Import a file of records first.';
+    const count = parseCount(importedCount, imported.records.length);
+    if (typeof count === 'string') return count;
+    if (count === imported.records.length) return null;
+  }
   const seed = parseSeed(benchmarkSeed);
   return typeof seed === 'string' ? seed : null;
 }
 
-export function sourceOf({ benchmarkChoice, benchmarkSeed }: Store): RecordSource {
-  if (benchmarkChoice === 'imported') return { kind: 'imported' };
-  return { kind: 'known', count: Number(benchmarkChoice), seed: Number(benchmarkSeed) };
+export function sourceOf({ benchmarkChoice, benchmarkSeed, importedCount }: Store): RecordSource {
+  const seed = Number(benchmarkSeed);
+  if (benchmarkChoice === 'imported') return { kind: 'imported', count: Number(importedCount), seed };
+  return { kind: 'known', count: Number(benchmarkChoice), seed };
 }
 
 export const createRecordsSlice: Slice<RecordsSlice> = (set, get) => {
   async function read(name: string, text: string, table: RecordTable | null): Promise<void> {
     const imported = await call('importRecords', name, text, table?.mapping ?? null);
-    set({ imported, importedTable: table, mappedTable: null, benchmarkChoice: 'imported' });
-    get().announce(`${imported.count} records are read.`);
+    const { length } = imported.records;
+    const importedCount = String(Math.min(length, USED_AT_FIRST));
+    set({ imported, importedCount, importedTable: table, mappedTable: null, benchmarkChoice: 'imported' });
+    get().announce(`${length} records are read.`);
   }
 
   return {
     benchmarkChoice: '10',
     benchmarkSeed: '0',
     imported: null,
+    importedCount: '',
     importedTable: null,
     mappedTable: null,
     importFailure: null,
@@ -90,6 +111,10 @@ export const createRecordsSlice: Slice<RecordsSlice> = (set, get) => {
     },
     setBenchmarkSeed(benchmarkSeed) {
       set({ benchmarkSeed });
+    },
+
+    setImportedCount(importedCount) {
+      set({ importedCount });
     },
 
     async importRecords(name, text) {

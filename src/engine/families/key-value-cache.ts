@@ -15,22 +15,28 @@ export function cachedTokens({ layerCount, hiddenSize }: ModelConfig, length: nu
   return Math.max(length, Math.floor(CACHE_BYTES / (layerCount * 2 * hiddenSize * 4)));
 }
 
+interface CachedRow {
+  /** Tokens so far. */
+  readonly length: number;
+  /** Which of the cached places hold one of them; the others are padding. */
+  readonly real: readonly boolean[];
+}
+
 const OUTPUTS = [BLOCK_OUTPUTS.hidden, BLOCK_OUTPUTS.presentKey, BLOCK_OUTPUTS.presentValue] as const;
 
 export class KeyValueCache {
   readonly #model: LanguageModel;
   readonly #weights: WeightSet;
   readonly #scope: TensorScope;
-  #layers: LayerPast[];
-  /** Per row: tokens so far, and which of the cached places hold one of them. */
-  #rows: readonly { readonly length: number; readonly real: readonly boolean[] }[];
+  readonly #layers: LayerPast[];
+  #rows: readonly CachedRow[];
 
   private constructor(
     model: LanguageModel,
     weights: WeightSet,
     scope: TensorScope,
     layers: LayerPast[],
-    rows: readonly { readonly length: number; readonly real: readonly boolean[] }[],
+    rows: readonly CachedRow[],
   ) {
     this.#model = model;
     this.#weights = weights;
@@ -73,7 +79,6 @@ export class KeyValueCache {
       const causal = scope.track(causalMask(device, batch.length));
       const mask = this.#layers.length > 0 ? scope.track(this.#pastMask()) : null;
       const offsets = this.#rows.map(({ length }) => length);
-      const joined: LayerPast[] = [];
       let hidden = scope.track(await embedRows(model, this.#weights, batch, offsets));
       for (let layer = 0; layer < model.config.layerCount; layer += 1) {
         throwIfCancelled(signal);
@@ -85,22 +90,10 @@ export class KeyValueCache {
         scope.drop(hidden);
         hidden = outputs.hidden_out;
         if (!keep) continue;
-        const present = { key: outputs.present_key, value: outputs.present_value };
-        if (!past) {
-          joined.push({
-            key: this.#scope.track(scope.release(present.key)),
-            value: this.#scope.track(scope.release(present.value)),
-          });
-          continue;
-        }
-        const { key, value } = await model.appendPast(past, present);
-        joined.push({ key: this.#scope.track(key), value: this.#scope.track(value) });
-        for (const tensor of [past.key, past.value]) this.#scope.drop(tensor);
-        for (const tensor of [present.key, present.value]) scope.drop(tensor);
-        this.#layers[layer] = joined[layer];
+        const present = { key: scope.release(outputs.present_key), value: scope.release(outputs.present_value) };
+        this.#layers[layer] = await this.#join(past, present);
       }
       if (keep) {
-        this.#layers = joined;
         this.#rows = this.#rows.map(({ length, real }, r) => ({
           length: length + batch.rows[r].length,
           real: [...real, ...Array.from({ length: batch.length }, (_, t) => t < batch.rows[r].length)],
@@ -141,6 +134,19 @@ export class KeyValueCache {
 
   dispose(): void {
     this.#scope.dispose();
+  }
+
+  /** Takes over `present`, put after what is cached of the layer. */
+  async #join(past: LayerPast | null, present: LayerPast): Promise<LayerPast> {
+    const own = ({ key, value }: LayerPast): LayerPast => ({
+      key: this.#scope.track(key),
+      value: this.#scope.track(value),
+    });
+    const later = own(present);
+    if (!past) return later;
+    const joined = own(await this.#model.appendPast(past, later));
+    for (const tensor of [past.key, past.value, later.key, later.value]) this.#scope.drop(tensor);
+    return joined;
   }
 
   /** [batch, 1, 1, past]: 0 on each row's own tokens, MASKED on the padding between and after them. */
