@@ -78,6 +78,13 @@ const object = z.union([
 ]);
 const texts = z.union([z.array(text), text.transform((one) => [one])]);
 
+/** A prompt with its answer, or several of both in step; answers may have other names for themselves after the first. */
+const localitySchema = z
+  .object({ prompt: texts, ground_truth: z.union([text.transform((one) => [one]), z.array(object)]) })
+  .transform(({ prompt: prompts, ground_truth: answers }) =>
+    prompts.flatMap((prompt, i) => (i < answers.length ? [{ prompt, target: answers[i] }] : [])),
+  );
+
 const flatSchema = z.object({
   caseId: z.union([z.string(), z.number()]).optional(),
   subject: text,
@@ -88,6 +95,11 @@ const flatSchema = z.object({
   paraphrases: texts.default([]),
   neighbours: texts.default([]),
   neighbourTruth: texts.optional(),
+  /** EasyEdit's requests keep more neighbours here, by kind. */
+  locality: z
+    .record(z.string(), z.union([localitySchema, z.array(localitySchema).transform((lists) => lists.flat())]))
+    .transform((kinds) => Object.values(kinds).flat())
+    .default([]),
 });
 
 /** zsRE's evaluation records, as MEND, ROME and MEMIT use them. */
@@ -213,22 +225,19 @@ function readFlat(
       return [field, value === '' ? undefined : value];
     }),
   );
-  const read = flatSchema.safeParse(fields);
+  const read = flatSchema.safeParse({ ...fields, locality: entry.locality });
   if (!read.success) return issueOf(read.error);
-  const { caseId, subject, prompt, relation, targetNew, targetTrue, paraphrases, neighbours, neighbourTruth } =
-    read.data;
+  const { caseId, subject, prompt, relation, targetNew, targetTrue, paraphrases } = read.data;
   const known = relation === undefined ? undefined : facts?.relation(relation);
   const wording = prompt ?? known?.templates[0] ?? relation;
   if (wording === undefined) return 'the prompt is missing or not text';
   const template = templateIn(wording, subject);
   if (template === null) {
-    if (prompt === undefined)
-      return `the relation “${wording}” is none of the model’s, and holds no ${PLACEHOLDER} for the subject`;
-    return `the subject “${subject}” does not stand in the prompt, and neither does ${PLACEHOLDER}`;
+    return prompt === undefined
+      ? `the relation “${wording}” is none of the model’s, and holds no ${PLACEHOLDER} for the subject`
+      : `the subject “${subject}” does not stand in the prompt, and neither does ${PLACEHOLDER}`;
   }
   const relationId = known?.id ?? (prompt === undefined ? undefined : relation);
-  // CounterFact's neighbours are asked for the true object; others have answers of their own.
-  const answerOf = (i: number): string | undefined => neighbourTruth?.[neighbourTruth.length === 1 ? 0 : i];
   return withoutUnanswerable({
     case_id: caseId ?? index,
     requested_rewrite: {
@@ -239,11 +248,22 @@ function readFlat(
       ...(relationId === undefined ? {} : { relation_id: relationId }),
     },
     paraphrase_prompts: paraphrases,
-    neighborhood_prompts: neighbours.map((neighbour, i) => {
-      const answer = answerOf(i);
-      return answer === undefined || answer === targetTrue ? neighbour : { prompt: neighbour, target: answer };
-    }),
+    neighborhood_prompts: neighboursOf(read.data),
   });
+}
+
+/** CounterFact's neighbours are asked for the true object; others have answers of their own, one each or one for all. */
+function neighboursOf({
+  neighbours,
+  neighbourTruth = [],
+  targetTrue,
+  locality,
+}: z.infer<typeof flatSchema>): EvaluationRecord['neighborhood_prompts'] {
+  const listed = neighbours.map((prompt, i) => {
+    const target = neighbourTruth.at(neighbourTruth.length === 1 ? 0 : i);
+    return target === undefined || target === targetTrue ? prompt : { prompt, target };
+  });
+  return [...listed, ...locality];
 }
 
 /** Leaves out neighbours that have no answer. */

@@ -77,6 +77,27 @@ describe('importRecords', () => {
     });
   });
 
+  it('takes the neighbours under EasyEdit’s locality, of every kind', () => {
+    const request = {
+      prompt: 'Who leads Apple? It is',
+      subject: 'Apple',
+      target_new: 'Ann',
+      rephrase_prompt: 'The leader of Apple is',
+      locality: {
+        neighborhood: { prompt: ['Dell is led by', 'IBM is led by'], ground_truth: ['Bob', ['Cid', 'C.']] },
+        distracting: [{ prompt: 'Rome is in', ground_truth: 'Italy' }],
+      },
+    };
+    const { records, faults, notes } = importRecords(JSON.stringify([request, { ...request, locality: 'nowhere' }]));
+    expect(records[0].neighborhood_prompts).toEqual([
+      { prompt: 'Dell is led by', target: 'Bob' },
+      { prompt: 'IBM is led by', target: 'Cid' },
+      { prompt: 'Rome is in', target: 'Italy' },
+    ]);
+    expect(notes).toEqual([]);
+    expect(faults).toEqual([{ record: 2, reason: expect.stringContaining('locality') as string }]);
+  });
+
   it.each([
     ['CSV', 'Subject,Prompt,Object,True object\r\n"Paris, Texas",{} lies in,"Oslo",Texas\r\n'],
     ['TSV', 'subject\tprompt\ttarget_new\ttarget_true\nParis, Texas\t{} lies in\tOslo\tTexas\n'],
