@@ -33,7 +33,7 @@ const TREEBANK: readonly (readonly [RegExp, string])[] = [
   [/ ('t)(is|was)\b/giu, ' $1 $2 '],
 ];
 
-/** Words that a period belongs to, without it: those that Punkt's English model knows. */
+/** Words that a period belongs to, without it: those that Punkt's English model knows (NLTK data, punkt_tab). */
 const ABBREVIATIONS = new Set(
   (
     'adm ala ariz aug ave bros calif chg cie co col colo conn corp cos ct dec dr feb fla fri ft ga gen ill inc jan jr kan ky ' +
