@@ -3,8 +3,8 @@ import type { Patch } from '../engine/editing/patch.ts';
 import type { MemitSettings } from '../engine/editing/settings.ts';
 import { assess, type Assessment } from '../engine/evaluation/assessment.ts';
 import { requestOf } from '../engine/evaluation/benchmark.ts';
+import type { FittedRecords } from '../engine/evaluation/fitting.ts';
 import type { GenerationOptions } from '../engine/evaluation/generation.ts';
-import type { EvaluationRecord } from '../engine/evaluation/records.ts';
 import type { Evaluation } from '../engine/evaluation/report.ts';
 import type { Workbench } from '../engine/workbench.ts';
 
@@ -13,7 +13,7 @@ type OnProgress = (phase: string, done: number, total: number) => void;
 /** The records asked of the model as it came, and with `patches` on it where there are any. */
 export async function evaluatePatches(
   bench: Workbench,
-  records: readonly EvaluationRecord[],
+  { records, leftOut }: FittedRecords,
   patches: readonly Patch[],
   generation: GenerationOptions | null,
   onProgress: OnProgress,
@@ -34,6 +34,7 @@ export async function evaluatePatches(
     patches: patches.map(({ name }) => name),
     edits: patches.reduce((sum, { requests }) => sum + requests.length, 0),
     records,
+    leftOut,
     before,
     after,
   };
@@ -42,11 +43,11 @@ export async function evaluatePatches(
 /** Writes all records' new objects in one run, and asks before and after. */
 export async function benchmark(
   bench: Workbench,
-  records: readonly EvaluationRecord[],
+  fitted: FittedRecords,
   settings: MemitSettings,
   generation: GenerationOptions | null,
   onProgress: OnProgress,
 ): Promise<{ patch: Patch; evaluation: Evaluation }> {
-  const patch = await bench.edit(records.map(requestOf), settings, { progress: { onPhase: onProgress } });
-  return { patch, evaluation: await evaluatePatches(bench, records, [patch], generation, onProgress) };
+  const patch = await bench.edit(fitted.records.map(requestOf), settings, { progress: { onPhase: onProgress } });
+  return { patch, evaluation: await evaluatePatches(bench, fitted, [patch], generation, onProgress) };
 }

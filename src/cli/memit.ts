@@ -10,6 +10,7 @@ import { EngineError, type ErrorCode } from '../engine/errors.ts';
 import { runReportSchema } from '../engine/editing/report.ts';
 import type { Patch } from '../engine/editing/patch.ts';
 import { drawRecords } from '../engine/evaluation/benchmark.ts';
+import { fitRecords, type FittedRecords } from '../engine/evaluation/fitting.ts';
 import type { GenerationOptions } from '../engine/evaluation/generation.ts';
 import { importRecords } from '../engine/evaluation/import.ts';
 import type { EvaluationRecord } from '../engine/evaluation/records.ts';
@@ -155,8 +156,9 @@ async function evaluate(options: EvaluationOptions & { records: string; patch: s
   const generation = await generationOf(options);
   await withWorkbench(options, {}, async (bench) => {
     const records = await readRecords(options.records, bench);
-    await writeEvaluation(options, await evaluatePatches(bench, records, patches, generation, showCount));
-    process.stderr.write(`Wrote ${options.out}: ${records.length} records.\n`);
+    const fitted = fit(bench, records, null);
+    await writeEvaluation(options, await evaluatePatches(bench, fitted, patches, generation, showCount));
+    process.stderr.write(`Wrote ${options.out}: ${fitted.records.length} records.\n`);
   });
 }
 
@@ -169,9 +171,10 @@ async function benchmarkRun(
     const drawn = drawRecords(records, options.edits, options.seed);
     const preset = bench.preset.settings;
     const settings = { ...preset, layers: options.layers ?? preset.layers, seed: options.seed };
-    const { patch, evaluation } = await benchmark(bench, drawn, settings, generation, showCount);
+    const fitted = fit(bench, drawn, await bench.contexts(settings.seed));
+    const { patch, evaluation } = await benchmark(bench, fitted, settings, generation, showCount);
     await writeEvaluation(options, evaluation, { settings: patch.settings, contexts: patch.contexts });
-    process.stderr.write(`Wrote ${options.out}: ${drawn.length} edits.\n`);
+    process.stderr.write(`Wrote ${options.out}: ${fitted.records.length} edits.\n`);
   });
 }
 
@@ -242,6 +245,17 @@ async function readRecords(file: string, { facts }: Workbench): Promise<Evaluati
   for (const { record, reason } of faults) process.stderr.write(`Record ${record} is left out: ${reason}\n`);
   for (const { record, reason } of notes) process.stderr.write(`Record ${record}: ${reason}\n`);
   return records;
+}
+
+/** The same of what the model cannot be asked. */
+function fit(
+  bench: Workbench,
+  records: readonly EvaluationRecord[],
+  contexts: readonly string[] | null,
+): FittedRecords {
+  const fitted = fitRecords(bench, records, contexts);
+  for (const { caseId, reason } of fitted.leftOut) process.stderr.write(`Case ${caseId}: left out ${reason}\n`);
+  return fitted;
 }
 
 async function readPatch(file: string): Promise<Patch> {

@@ -1,6 +1,7 @@
 /** What the page and the worker say to each other about benchmarks: records measured before and after an edit. */
 import type { Damage, Distance } from '../engine/evaluation/damage.ts';
 import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { LeftOut } from '../engine/evaluation/fitting.ts';
 import type { RecordTexts } from '../engine/evaluation/generation.ts';
 import type { EvaluationMetrics, GroupMetrics, Metric, TextMetrics } from '../engine/evaluation/metrics.ts';
 import type { ColumnMapping, ImportFault, TableColumns, TableField } from '../engine/evaluation/import.ts';
@@ -13,6 +14,7 @@ export type {
   EvaluationMetrics,
   GroupMetrics,
   ImportFault,
+  LeftOut,
   Metric,
   PromptGroup,
   RecordTexts,
@@ -114,6 +116,8 @@ export interface BenchmarkReport {
   before: EvaluationMetrics;
   after: EvaluationMetrics | null;
   cases: CaseView[];
+  /** What was not asked, and why: prompts that the model cannot read, edits that cannot be made. */
+  leftOut: readonly LeftOut[];
   seconds: number;
   /** The same in the reference's form, as JSON. */
   referenceJson: string;

@@ -29,7 +29,7 @@ export function benchmarkReport(
   settings: MemitSettings | null,
   seconds: number,
 ): BenchmarkReport {
-  const { model, patches, records, before, after } = evaluation;
+  const { model, patches, records, leftOut, before, after } = evaluation;
   return {
     title,
     model,
@@ -39,6 +39,7 @@ export function benchmarkReport(
     before: metricsOf(before),
     after: after && metricsOf(after),
     cases: records.map((_, i) => caseView(evaluation, i)),
+    leftOut,
     seconds,
     caseFiles: caseFiles(evaluation),
     referenceJson: `${JSON.stringify(referenceForm(evaluation), null, 1)}\n`,

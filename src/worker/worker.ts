@@ -4,6 +4,7 @@ import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.
 import type { Job } from '../engine/job.ts';
 import { assess, type Assessment } from '../engine/evaluation/assessment.ts';
 import { drawKnownRecords, drawRecords, requestOf } from '../engine/evaluation/benchmark.ts';
+import { fitRecords } from '../engine/evaluation/fitting.ts';
 import { importRecords, tableColumns } from '../engine/evaluation/import.ts';
 import type { EvaluationRecord } from '../engine/evaluation/records.ts';
 import { ReferenceTexts } from '../engine/evaluation/reference-texts.ts';
@@ -332,7 +333,9 @@ const api: WorkerApi = {
         onEvent({ stage, done, total, secondsLeft: secondsLeft(stage, done, total) });
       };
       tell('Choosing records', 0, 1);
-      const { title, seed, records } = await recordsOf(bench, source, job);
+      const { title, seed, records: chosen } = await recordsOf(bench, source, job);
+      const contexts = settings && (await bench.contexts(settings.seed, job.signal));
+      const { records, leftOut } = fitRecords(bench, chosen, contexts);
       const generation = generate ? { seed, references } : null;
       const ask = (weights: WeightSet, which: string): Promise<Assessment> =>
         assess(bench, weights, records, generation, job, (part, done, total) => {
@@ -361,6 +364,7 @@ const api: WorkerApi = {
         patches: enabled.map(({ name }) => name),
         edits: enabled.reduce((sum, { patch }) => sum + patch.requests.length, 0),
         records,
+        leftOut,
         before,
         after,
       };

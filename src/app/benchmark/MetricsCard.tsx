@@ -1,16 +1,19 @@
 /** The report's figures: the three shares and the score large, all metrics as a table, and files to take home. */
-import { formatHundredths, formatProbability } from '../format.ts';
+import { formatHundredths, formatPlural, formatProbability } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
 import { saveFile } from '../shared/save-file.ts';
 import { toCsv } from '../shared/table.ts';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
+import { VirtualList } from '../shared/VirtualList.tsx';
 import type { BenchmarkReport, Metric, TextMetrics } from '../../worker/benchmark-api.ts';
 import type { GlossaryTerm } from '../glossary.ts';
 import { reportHtml } from './report-html.ts';
 import { comparesObjects, GROUPS, metricRows, metricsTable, promptsTable, textsTable } from './report-tables.ts';
 import styles from './MetricsCard.module.css';
+
+const LEFT_OUT_HEIGHT = 24;
 
 export function MetricsCard({ report }: { report: BenchmarkReport }) {
   const rows = metricRows(report);
@@ -41,6 +44,7 @@ export function MetricsCard({ report }: { report: BenchmarkReport }) {
         <Share term="S" name="Score" before={score?.before ?? null} after={score?.after ?? null} />
         {report.before.texts && <TextShares before={report.before.texts} after={report.after?.texts ?? null} />}
       </dl>
+      {report.leftOut.length > 0 && <LeftOutList leftOut={report.leftOut} />}
       <MetricsDetails report={report} />
       <Files report={report} />
     </section>
@@ -102,6 +106,27 @@ function TextShares({ before, after }: { before: TextMetrics; after: TextMetrics
         missing="not available"
       />
     </>
+  );
+}
+
+function LeftOutList({ leftOut }: { leftOut: BenchmarkReport['leftOut'] }) {
+  const items = leftOut.map(({ caseId, reason }, index) => ({ caseId, reason, index }));
+  return (
+    <details>
+      <summary>Not asked: {formatPlural(items.length, 'record')}, wholly or in part</summary>
+      <VirtualList
+        label="Not asked"
+        items={items}
+        keyOf={({ index }) => index}
+        rowHeight={LEFT_OUT_HEIGHT}
+        short
+        render={({ caseId, reason }) => (
+          <p className={panel.fault}>
+            Case {caseId}: {reason}.
+          </p>
+        )}
+      />
+    </details>
   );
 }
 

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { EngineError } from '../errors.ts';
 import type { FactBook } from '../tokens/facts.ts';
 import { PLACEHOLDER } from '../tokens/template.ts';
-import { type EvaluationRecord, recordSchema } from './records.ts';
+import { answerableNeighbours, type EvaluationRecord, recordSchema } from './records.ts';
 import { rowsOf } from './rows.ts';
 
 export interface ImportFault {
@@ -268,9 +268,8 @@ function neighboursOf({
 
 /** Leaves out neighbours that have no answer. */
 function withoutUnanswerable(record: EvaluationRecord): ReadRecord {
-  const { neighborhood_prompts: neighbours, requested_rewrite: rewrite } = record;
-  const answered = neighbours.filter((neighbour) => rewrite.target_true !== undefined || typeof neighbour !== 'string');
-  const lost = neighbours.length - answered.length;
+  const answered = answerableNeighbours(record);
+  const lost = record.neighborhood_prompts.length - answered.length;
   return {
     record: lost === 0 ? record : { ...record, neighborhood_prompts: answered },
     note: lost === 0 ? null : `its neighbours are left out (${lost}): there is no true object to ask for`,

@@ -40,18 +40,23 @@ export interface RecordPrompt {
   readonly targetTrue: string | null;
 }
 
-/** Every prompt of a record. The right object is the true one for neighbours, which without one cannot be asked, else the new one. */
+/** The neighbours that can be asked: those with an answer of their own and, where there is a true object, the others. */
+export function answerableNeighbours(record: EvaluationRecord): EvaluationRecord['neighborhood_prompts'] {
+  const known = record.requested_rewrite.target_true !== undefined;
+  return record.neighborhood_prompts.filter((neighbour) => known || typeof neighbour !== 'string');
+}
+
+/** Every prompt of a record. The right object is the true one for neighbours, else the new one. */
 export function promptsOf(record: EvaluationRecord): Record<PromptGroup, RecordPrompt[]> {
   const { prompt, subject, target_new: targetNew, target_true: targetTrue } = record.requested_rewrite;
   const both = { targetNew: targetNew.str, targetTrue: targetTrue?.str ?? null };
-  const neighbours = record.neighborhood_prompts.map((neighbour) =>
-    typeof neighbour === 'string'
-      ? { prompt: neighbour, ...both }
-      : { prompt: neighbour.prompt, targetNew: null, targetTrue: neighbour.target },
-  );
   return {
     rewrite: [{ prompt: fillPrompt(prompt, subject), ...both }],
     paraphrase: record.paraphrase_prompts.map((paraphrase) => ({ prompt: paraphrase, ...both })),
-    neighborhood: neighbours.filter((neighbour) => neighbour.targetTrue !== null),
+    neighborhood: answerableNeighbours(record).map((neighbour) =>
+      typeof neighbour === 'string'
+        ? { prompt: neighbour, ...both }
+        : { prompt: neighbour.prompt, targetNew: null, targetTrue: neighbour.target },
+    ),
   };
 }

@@ -1,5 +1,6 @@
 /** The outcome of an evaluation: what records were asked, before and after, and the form in which the reference keeps that. */
 import type { Assessment } from './assessment.ts';
+import type { LeftOut } from './fitting.ts';
 import { type Metric, metricsOf, rightAndOther } from './metrics.ts';
 import { type EvaluationRecord, PROMPT_GROUPS } from './records.ts';
 
@@ -11,6 +12,8 @@ export interface Evaluation {
   /** How many edits those are. */
   readonly edits: number;
   readonly records: readonly EvaluationRecord[];
+  /** What was not asked of the records that were given. */
+  readonly leftOut: readonly LeftOut[];
   readonly before: Assessment;
   /** Null where nothing was changed. */
   readonly after: Assessment | null;
@@ -18,12 +21,13 @@ export interface Evaluation {
 
 /** Summary and cases with the names of the reference's result files (experiments/evaluate.py, summarize.py). */
 export function referenceForm(evaluation: Evaluation): object {
-  const { model, modelHash, patches, edits, records, before, after } = evaluation;
+  const { model, modelHash, patches, edits, records, leftOut, before, after } = evaluation;
   return {
     model,
     model_hash: modelHash,
     patches,
     num_edits: edits,
+    left_out: leftOut.map(({ caseId, reason }) => ({ case_id: caseId, reason })),
     summary: { pre: summaryOf(before), ...(after && { post: summaryOf(after) }) },
     cases: records.map((_, i) => caseForm(evaluation, i)),
   };

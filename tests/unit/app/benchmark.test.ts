@@ -73,6 +73,7 @@ const report: BenchmarkReport = {
   seconds: 3,
   referenceJson: '{}',
   caseFiles: [],
+  leftOut: [],
 };
 
 describe('margins', () => {

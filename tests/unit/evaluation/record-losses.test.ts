@@ -105,6 +105,7 @@ describe('case files', () => {
     modelHash: '',
     patches: ['one'],
     edits: 3,
+    leftOut: [],
     records: records.slice(0, 2),
     before: { losses: [losses(0.5), losses(1.5)], texts: null },
     after: null,

@@ -66,6 +66,7 @@ describe('zsRE', () => {
       modelHash: '',
       patches: [],
       edits: 0,
+      leftOut: [],
       records,
       before: assessment,
       after: null,
