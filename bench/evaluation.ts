@@ -1,5 +1,5 @@
 /**
- * Seconds to ask records and to let the model write texts about them: `npm run bench:evaluation [-- --records 50 --texts 5 --backend wasm]`.
+ * Seconds to ask records and to let the model write texts about them: `npm run bench:evaluation [-- --records 50 --texts 10 --backend wasm]`.
  * Records are the first of the model's benchmark.json; asked a second time with two words more to each object, so that the objects differ in
  * several tokens after a common prompt. With `--python PYTHON` (that has tests/reference/requirements.txt) PyTorch does the same as the
  * reference does it (tools/evaluation-peer), and the ratio is printed.
@@ -20,7 +20,7 @@ import { Workbench } from '../src/engine/workbench.ts';
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '50' },
-    texts: { type: 'string', default: '5' },
+    texts: { type: 'string', default: '10' },
     backend: { type: 'string', default: 'wasm' },
     model: { type: 'string', default: 'public/models/demo' },
     python: { type: 'string' },

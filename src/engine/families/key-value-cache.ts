@@ -15,6 +15,9 @@ export function cachedTokens({ layerCount, hiddenSize }: ModelConfig, length: nu
   return Math.max(length, Math.floor(CACHE_BYTES / (layerCount * 2 * hiddenSize * 4)));
 }
 
+/** Places that are made beyond those needed when a cache grows, so that it is not copied at every token. */
+const SPARE_TOKENS = 32;
+
 interface CachedRow {
   /** Tokens so far. */
   readonly length: number;
@@ -28,6 +31,7 @@ export class KeyValueCache {
   readonly #model: LanguageModel;
   readonly #weights: WeightSet;
   readonly #scope: TensorScope;
+  /** With places that are free after those of the rows. */
   readonly #layers: LayerPast[];
   #rows: readonly CachedRow[];
 
@@ -136,23 +140,49 @@ export class KeyValueCache {
     this.#scope.dispose();
   }
 
-  /** Takes over `present`, put after what is cached of the layer. */
+  /** Puts `present` after what is cached of the layer; takes it over. */
   async #join(past: LayerPast | null, present: LayerPast): Promise<LayerPast> {
-    const own = ({ key, value }: LayerPast): LayerPast => ({
-      key: this.#scope.track(key),
-      value: this.#scope.track(value),
-    });
-    const later = own(present);
-    if (!past) return later;
-    const joined = own(await this.#model.appendPast(past, later));
-    for (const tensor of [past.key, past.value, later.key, later.value]) this.#scope.drop(tensor);
+    const { key, value } = present;
+    this.#scope.track(key);
+    this.#scope.track(value);
+    if (!past) return present;
+    const joined = { key: await this.#append(past.key, key), value: await this.#append(past.value, value) };
+    this.#scope.drop(key);
+    this.#scope.drop(value);
     return joined;
   }
 
-  /** [batch, 1, 1, past]: 0 on each row's own tokens, MASKED on the padding between and after them. */
-  #pastMask(): Tensor {
-    const past = this.#rows[0].real.length;
-    const mask = Float32Array.from(this.#rows.flatMap(({ real }) => real.map((own) => (own ? 0 : MASKED))));
-    return this.#model.runtime.device.upload(mask, [this.#rows.length, 1, 1, past], 'past mask');
+  /** The cache with `added` in its next places; where there is no room, a larger one takes its place. */
+  async #append(cached: Tensor, added: Tensor): Promise<Tensor> {
+    const { linalg, runtime } = this.#model;
+    const [batch, heads, capacity, size] = cached.dims;
+    const count = added.dims[2];
+    const used = this.#rows[0].real.length;
+    let room = cached;
+    if (used + count > capacity) {
+      room = this.#scope.track(runtime.device.zeros([batch, heads, used + count + SPARE_TOKENS, size]));
+      await linalg.writeColumns(asMatrix(room), 0, asMatrix(cached));
+      this.#scope.drop(cached);
+    }
+    await linalg.writeColumns(asMatrix(room), used * size, asMatrix(added));
+    return room;
   }
+
+  /** [batch, 1, 1, capacity]: 0 on each row's own tokens, MASKED on padding and on places that are free. */
+  #pastMask(): Tensor {
+    const capacity = this.#layers[0].key.dims[2];
+    const mask = new Float32Array(this.#rows.length * capacity).fill(MASKED);
+    this.#rows.forEach(({ real }, r) => {
+      real.forEach((own, place) => {
+        if (own) mask[r * capacity + place] = 0;
+      });
+    });
+    return this.#model.runtime.device.upload(mask, [this.#rows.length, 1, 1, capacity], 'past mask');
+  }
+}
+
+/** Keys or values as a matrix of one row a row and head. */
+function asMatrix(cached: Tensor): Tensor {
+  const [batch, heads, places, size] = cached.dims;
+  return cached.reshaped([batch * heads, places * size]);
 }

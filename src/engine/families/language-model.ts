@@ -3,7 +3,7 @@
  * and a backward pass. One session serves every layer; the layer is a choice of weights.
  */
 import { ModelError } from '../errors.ts';
-import { GraphBuilder } from '../graph/builder.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
 import { serializeModel } from '../graph/serialize.ts';
 import type { LinearAlgebra } from '../linalg/linear-algebra.ts';
 import type { GraphSession, Runtime } from '../runtime/runtime.ts';
@@ -138,19 +138,6 @@ export class LanguageModel {
     return session.run({ ...blockFeeds(inputs), ...bind(this.family.blockWeights(layer), weights) }, outputs);
   }
 
-  /** Keys and values of earlier tokens followed by those of later ones, [batch, heads, past + sequence, headSize]. */
-  async appendPast(past: LayerPast, present: LayerPast): Promise<LayerPast> {
-    const session = await this.#session('append-past', appendGraph);
-    const inputs = {
-      past_key: past.key,
-      past_value: past.value,
-      present_key: present.key,
-      present_value: present.value,
-    };
-    const { key, value } = await session.run(inputs, ['key', 'value']);
-    return { key, value };
-  }
-
   /** Gradient with respect to the block's input, given that with respect to its output [batch, sequence, D]. */
   async blockGradient(weights: WeightSet, layer: number, inputs: BlockInputs, hiddenGradient: Tensor): Promise<Tensor> {
     const withPast = inputs.past !== undefined;
@@ -200,17 +187,6 @@ export class LanguageModel {
     }
     return session;
   }
-}
-
-/** The same for every family: nothing is computed, and sizes are known when it runs. */
-function appendGraph(): GraphBuilder {
-  const g = new GraphBuilder('append-past');
-  for (const part of ['key', 'value']) {
-    const past = g.input(`past_${part}`, 'float32', ['batch', 'heads', 'past', 'size']);
-    const present = g.input(`present_${part}`, 'float32', ['batch', 'heads', 'sequence', 'size']);
-    g.output(part, g.concat([past, present], 2));
-  }
-  return g;
 }
 
 function bind(bindings: readonly WeightBinding[], weights: WeightSet): Record<string, Tensor> {

@@ -28,6 +28,7 @@ import type {
 import {
   ADAM,
   adamShape,
+  columnsShape,
   gatherShape,
   gramShape,
   lossShape,
@@ -250,6 +251,14 @@ export class CpuLinearAlgebra implements LinearAlgebra {
       for (let d = 0; d < width; d += 1) sums[start + d] += alpha * values[i * width + d];
     }
     target.floats.set(sums);
+  }
+
+  async writeColumns(target: Tensor, start: number, columns: Tensor): Promise<void> {
+    const { height, targetWidth, width } = columnsShape(target, start, columns);
+    const values = columns.floats;
+    for (let i = 0; i < height; i += 1) {
+      target.floats.set(values.subarray(i * width, (i + 1) * width), i * targetWidth + start);
+    }
   }
 
   async adamStep(state: AdamState, gradient: Tensor, options: AdamStepOptions): Promise<void> {

@@ -104,6 +104,9 @@ export interface LinearAlgebra {
   /** target[indices[i]] += alpha · rows[i], in place; indices may repeat. target [n, d], rows [m, d], indices int32 [m]. */
   scatterAddRows(target: Tensor, indices: Tensor, rows: Tensor, alpha?: number): Promise<void>;
 
+  /** target[i, start + j] = columns[i, j], in place. target [n, d], columns [n, m], start + m ≤ d. */
+  writeColumns(target: Tensor, start: number, columns: Tensor): Promise<void>;
+
   /** One Adam step with weight decay and projection per row, in place (β 0.9/0.999, ε 1e-8; algorithm, section 4). */
   adamStep(state: AdamState, gradient: Tensor, options: AdamStepOptions): Promise<void>;
 

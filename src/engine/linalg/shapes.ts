@@ -84,6 +84,22 @@ export function scatterShape(
   return { height, width, count: indices.size };
 }
 
+/** Target [n, d] and columns [n, m] from `start` on. */
+export function columnsShape(
+  target: Tensor,
+  start: number,
+  columns: Tensor,
+): { height: number; targetWidth: number; width: number } {
+  const [height, targetWidth] = matrixShape('writeColumns', target);
+  const [, width] = matrixShape('writeColumns', columns);
+  expectShape('writeColumns', columns, [height, width]);
+  expectDistinct('writeColumns', target, columns);
+  if (!(Number.isInteger(start) && start >= 0 && start + width <= targetWidth)) {
+    throw new GraphError(`writeColumns: ${width} columns from ${start} on do not fit into ${targetWidth}.`);
+  }
+  return { height, targetWidth, width };
+}
+
 /** δ, both moments and the gradient [u, D]; decay and maxNorm [u]. */
 export function adamShape(
   state: AdamState,

@@ -21,6 +21,7 @@ import type {
 import {
   ADAM,
   adamShape,
+  columnsShape,
   gatherShape,
   gramShape,
   lossShape,
@@ -311,6 +312,21 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
         }),
       ],
       'scatterAddRows',
+    );
+  }
+
+  async writeColumns(target: Tensor, start: number, columns: Tensor): Promise<void> {
+    const { targetWidth, width } = columnsShape(target, start, columns);
+    await this.#runner.run(
+      [
+        dispatch({
+          kernel: kernels.writeColumns,
+          values: { size: columns.size, width, target_width: targetWidth, start },
+          tensors: [columns, target],
+          workgroups: groupsOf256(columns.size),
+        }),
+      ],
+      'writeColumns',
     );
   }
 

@@ -413,6 +413,26 @@ function testRows(open: () => Promise<Implementation>): void {
       expect([...(await values(gathered))]).toEqual(expected);
     });
 
+    it('overwrites columns and nothing beside them', async () => {
+      const [height, width, added, start] = [67, 41, 5, 13];
+      const sample = gaussian(33);
+      const before = sample(height * width);
+      const columns = sample(height * added);
+      const target = matrix(before, height, width);
+      await work.linalg.writeColumns(target, start, matrix(columns, height, added));
+      await work.linalg.writeColumns(target, width - added, matrix(columns, height, added));
+      const expected = Float32Array.from(before);
+      columns.forEach((value, at) => {
+        const row = Math.floor(at / added) * width;
+        expected[row + start + (at % added)] = value;
+        expected[row + width - added + (at % added)] = value;
+      });
+      expect([...(await values(target))]).toEqual([...expected]);
+      await expect(work.linalg.writeColumns(target, width - added + 1, matrix(columns, height, added))).rejects.toThrow(
+        '5 columns from 37 on do not fit into 41',
+      );
+    });
+
     it('adds to rows, repeated ones too, the same every time', async () => {
       const [height, width] = [6, 131];
       const sample = gaussian(32);

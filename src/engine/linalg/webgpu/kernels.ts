@@ -120,6 +120,12 @@ export const gatherRows = { ...ROWS, entryPoint: 'gather_rows' } as const;
 export const scatterAddRows = { ...ROWS, entryPoint: 'scatter_add_rows' } as const;
 export const rowNorms = { ...ROWS, entryPoint: 'row_norms' } as const;
 
+export const writeColumns = {
+  file: 'columns.wgsl',
+  parameters: { size: 'u32', width: 'u32', target_width: 'u32', start: 'u32' },
+  entryPoint: 'write_columns',
+} as const;
+
 const ELEMENTWISE = {
   file: 'elementwise.wgsl',
   parameters: { size: 'u32', columns: 'u32', alpha: 'f32', beta: 'f32' },
