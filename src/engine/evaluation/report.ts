@@ -85,6 +85,8 @@ function round(value: number): number {
 function caseOf({ losses, texts }: Assessment, index: number): object {
   const entries = PROMPT_GROUPS.flatMap((group): [string, unknown][] => {
     const prompts = losses[index][group];
+    // The reference takes means of what is there: of nothing, they are no numbers.
+    if (prompts.length === 0) return [];
     const compared = prompts.every((prompt) => rightAndOther(group, prompt) !== null);
     if (!compared) return [[`${group}_prompts_correct`, prompts.flatMap(({ correct }) => correct)]];
     return [

@@ -120,6 +120,14 @@ describe('case files', () => {
     for (const group of PROMPT_GROUPS) expect(summarize(files, group)).toBe(groups[group]!.success!.mean);
   });
 
+  it('say nothing of prompts that there are none of: the mean of nothing is no number', () => {
+    const bare = { ...losses(0.5), paraphrase: [] };
+    const [{ content }] = caseFiles({ ...evaluation, before: { losses: [bare, bare], texts: null } });
+    const { pre } = JSON.parse(content) as { pre: object };
+    expect(Object.keys(pre).filter((key) => key.startsWith('paraphrase'))).toEqual([]);
+    expect(pre).toHaveProperty('rewrite_prompts_correct');
+  });
+
   it('are numbered by place where the cases are no numbers, or not each of its own', () => {
     for (const ids of [
       ['a', 'b'],
