@@ -23,10 +23,7 @@ export async function evaluatePatches(
       onProgress(part === 'texts' ? `${phase}, texts` : phase, done, total);
     });
   const before = await ask('before');
-  for (const patch of patches) {
-    bench.assertFits(patch);
-    bench.stack.push(patch);
-  }
+  for (const patch of patches) bench.add(patch);
   const after = patches.length === 0 ? null : await ask('after');
   return {
     model: bench.name,

@@ -188,10 +188,7 @@ async function damage(options: {
 }): Promise<void> {
   const patches = await Promise.all(options.patch.map(readPatch));
   await withWorkbench(options, {}, async (bench) => {
-    for (const patch of patches) {
-      bench.assertFits(patch);
-      bench.stack.push(patch);
-    }
+    for (const patch of patches) bench.add(patch);
     const { sample, perplexityBefore, steps } = await bench.damage(
       { count: options.facts, seed: options.seed },
       {},

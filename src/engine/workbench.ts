@@ -217,6 +217,12 @@ export class Workbench {
     this.#stack = new PatchStack(entries);
   }
 
+  /** Puts a patch from elsewhere on the stack. @throws PatchError when it belongs to another model. */
+  add(patch: Patch): void {
+    this.assertFits(patch);
+    this.#stack.push(patch);
+  }
+
   /** @throws PatchError */
   assertFits(patch: Patch): void {
     const tensors = new Map(this.file.tensors.map(({ name, shape }) => [name, shape]));

@@ -24,8 +24,12 @@ export type {
 };
 
 /** Where records come from: facts that the model knows, drawn from its own list, or what was imported last, all or some drawn. */
-export type RecordSource =
-  { kind: 'known'; count: number; seed: number } | { kind: 'imported'; count: number; seed: number };
+export interface RecordSource {
+  kind: 'known' | 'imported';
+  count: number;
+  /** Of the draw. */
+  seed: number;
+}
 
 export interface BenchmarkOptions {
   /** Writes all new objects first, in one run, which leaves a patch on the stack; null to ask only. */

@@ -426,9 +426,7 @@ const api: WorkerApi = {
 
   importPatch: (file) =>
     changeHistory(async (bench) => {
-      const patch = await readPatchFile(blobSource(file.name, file));
-      bench.assertFits(patch);
-      bench.stack.push(patch);
+      bench.add(await readPatchFile(blobSource(file.name, file)));
     }),
 };
 

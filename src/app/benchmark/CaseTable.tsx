@@ -7,7 +7,7 @@ import panel from '../shared/Panel.module.css';
 import { VirtualList } from '../shared/VirtualList.tsx';
 import { chosenCases, type CaseFilter, type CaseOrder } from './chosen-cases.ts';
 import { differingCases } from './compare-reports.ts';
-import { comparesObjects, GROUPS } from './report-tables.ts';
+import { GROUPS, headlineOf } from './report-tables.ts';
 import styles from './CaseTable.module.css';
 
 const ROW_HEIGHT = 36;
@@ -30,10 +30,7 @@ export function CaseTable({ report, beside }: CaseTableProps) {
     () => chosenCases(report.cases, { search, filter: shownFilter, order, differing }),
     [report, search, shownFilter, order, differing],
   );
-  const labels = GROUPS.map((group) => ({
-    id: group.id,
-    label: comparesObjects(report, group.id) ? group.success : group.tokens,
-  }));
+  const labels = GROUPS.map((group) => ({ id: group.id, label: headlineOf(report, group).label }));
 
   function toggle(index: number): void {
     const next = new Set(open);

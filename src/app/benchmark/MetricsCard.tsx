@@ -10,7 +10,7 @@ import { VirtualList } from '../shared/VirtualList.tsx';
 import type { BenchmarkReport, Metric, TextMetrics } from '../../worker/benchmark-api.ts';
 import type { GlossaryTerm } from '../glossary.ts';
 import { reportHtml } from './report-html.ts';
-import { comparesObjects, GROUPS, metricRows, metricsTable, promptsTable, textsTable } from './report-tables.ts';
+import { GROUPS, headlineOf, metricRows, metricsTable, promptsTable, textsTable } from './report-tables.ts';
 import styles from './MetricsCard.module.css';
 
 const LEFT_OUT_HEIGHT = 24;
@@ -27,14 +27,14 @@ export function MetricsCard({ report }: { report: BenchmarkReport }) {
         </span>
       </div>
       <dl className={styles.cards}>
-        {GROUPS.map(({ id, name, success, tokens }) => {
-          const compared = comparesObjects(report, id);
-          const measure = compared ? 'success' : 'tokenAccuracy';
+        {GROUPS.map((group) => {
+          const { id, name } = group;
+          const { measure, term, label } = headlineOf(report, group);
           return (
             <Share
               key={id}
-              term={compared ? success : 'token accuracy'}
-              label={compared ? success : tokens}
+              term={term}
+              label={label}
               name={name}
               before={report.before.groups[id]?.[measure] ?? null}
               after={report.after?.groups[id]?.[measure] ?? null}

@@ -1,9 +1,9 @@
 /** Two reports beside each other: metrics, settings, and records that come out otherwise. Pure. */
 import type { BenchmarkReport, CaseView, PromptGroup } from '../../worker/benchmark-api.ts';
 import { formatCount, formatPlural } from '../format.ts';
-import type { Cell, Table } from '../shared/table.ts';
+import type { Table } from '../shared/table.ts';
 import { settingsToText, type SettingName } from '../store/settings.ts';
-import { GROUPS, metricRows } from './report-tables.ts';
+import { GROUPS, metricRows, percent } from './report-tables.ts';
 
 const SETTING_NAMES: Record<SettingName, string> = {
   layers: 'layers',
@@ -31,7 +31,6 @@ export function reportName(number: number, { title, edits, settings, patches }: 
 /** Metrics of both as they are afterwards (before, where nothing was changed), in per cent; second less first. */
 export function comparisonTable(first: BenchmarkReport, second: BenchmarkReport): Table {
   const others = new Map(metricRows(first).map((row) => [row.name, row]));
-  const percent = (value: number | undefined): Cell => (value === undefined ? null : 100 * value);
   return {
     columns: ['metric', 'of', 'first %', '± first', 'second %', '± second', 'difference'],
     rows: metricRows(second).map(({ name, group, before, after }) => {

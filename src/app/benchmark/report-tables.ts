@@ -40,10 +40,20 @@ const MEASURES: readonly { id: keyof GroupMetrics; nameOf: (group: MetricGroup) 
 ];
 
 /** Whether prompts of a group are judged by two objects; by the tokens of the one there is otherwise. */
-export function comparesObjects({ before }: BenchmarkReport, group: PromptGroup): boolean {
+function comparesObjects({ before }: BenchmarkReport, group: PromptGroup): boolean {
   const metrics = before.groups[group];
   if (metrics) return metrics.success !== null;
   return Object.values(before.groups).some((other) => other?.success !== null);
+}
+
+/** What a group is judged by first: ES, PS, NS, or zsRE's share of right tokens. */
+export function headlineOf(
+  report: BenchmarkReport,
+  { id, success, tokens }: MetricGroup,
+): { measure: 'success' | 'tokenAccuracy'; term: GlossaryTerm; label: string } {
+  return comparesObjects(report, id)
+    ? { measure: 'success', term: success, label: success }
+    : { measure: 'tokenAccuracy', term: 'token accuracy', label: tokens };
 }
 
 /** ES … NA and S in the paper's order, or zsRE's three; then those of texts, where some were written. */
@@ -70,9 +80,13 @@ export function metricRows(report: BenchmarkReport): MetricRow[] {
   return [...rows, { name: 'S', group: '', before: score(before), after: score(after) }, ...texts];
 }
 
+/** A hundredfold, where there is something. */
+export function percent(value: number | undefined): Cell {
+  return value === undefined ? null : 100 * value;
+}
+
 /** Per cent; GE in hundredths of a bit. */
 export function metricsTable(report: BenchmarkReport): Table {
-  const percent = (value: number | undefined): Cell => (value === undefined ? null : 100 * value);
   return {
     columns: ['metric', 'of', 'before %', '± before', 'after %', '± after', 'difference', 'records'],
     rows: metricRows(report).map(({ name, group, before, after }) => [

@@ -81,9 +81,12 @@ export function recordsObstacle({ benchmarkChoice, benchmarkSeed, imported, impo
 }
 
 export function sourceOf({ benchmarkChoice, benchmarkSeed, importedCount }: Store): RecordSource {
-  const seed = Number(benchmarkSeed);
-  if (benchmarkChoice === 'imported') return { kind: 'imported', count: Number(importedCount), seed };
-  return { kind: 'known', count: Number(benchmarkChoice), seed };
+  const imported = benchmarkChoice === 'imported';
+  return {
+    kind: imported ? 'imported' : 'known',
+    count: Number(imported ? importedCount : benchmarkChoice),
+    seed: Number(benchmarkSeed),
+  };
 }
 
 export const createRecordsSlice: Slice<RecordsSlice> = (set, get) => {

@@ -7,7 +7,7 @@
  */
 import { EngineError } from '../errors.ts';
 import { BLOCK_OUTPUTS } from '../families/family.ts';
-import { batchOf, causalMask, embedRows, gatherTokens, pastMask } from '../families/forward.ts';
+import { batchOf, causalMask, embedRows, gatherTokens, pastMask, takeRows } from '../families/forward.ts';
 import type { LanguageModel, LayerPast } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import type { AdamState } from '../linalg/linear-algebra.ts';
@@ -179,7 +179,10 @@ class TargetBatch {
     this.#causalMask = suffixMask;
 
     const offsets = rows.map(({ prefix }) => prefix.length);
-    const mask = prefixes.length > 0 ? track(pastMask(device, offsets, prefixes.length)) : null;
+    const mask =
+      prefixes.length > 0
+        ? track(pastMask(device, rows.length, prefixes.length, (row, place) => place < offsets[row]))
+        : null;
     const pasts: LayerPast[] = [];
     const base = await scoped(async (scope) => {
       let suffixHidden = scope.track(await embedRows(this.#model, this.#weights, suffixes, offsets));
@@ -461,10 +464,9 @@ class TargetBatch {
       const rowIndex = select(keptRows);
       const editIndex = select(keptEdits);
       const take = async (tensor: Tensor, index: Tensor): Promise<Tensor> => {
-        const flat = tensor.reshaped([tensor.dims[0], tensor.size / tensor.dims[0]]);
-        const taken = await this.#model.linalg.gatherRows(flat, index);
+        const taken = this.#scope.track(await takeRows(this.#model, tensor, index));
         this.#scope.drop(tensor);
-        return this.#scope.track(taken.intoShape([index.size, ...tensor.dims.slice(1)]));
+        return taken;
       };
       state.base = await take(state.base, rowIndex);
       if (state.pastMask) state.pastMask = await take(state.pastMask, rowIndex);

@@ -4,10 +4,10 @@ import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
-import { answerText, type EditRequest, fillPrompt } from '../tokens/request.ts';
+import { type EditRequest, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import type { EvaluationRecord } from './records.ts';
-import { scoreAnswers } from './score.ts';
+import { promptAnswer, scoreAnswers } from './score.ts';
 
 /** Records whose prompts are asked at once when known facts are sought. */
 const ASKED_AT_ONCE = 32;
@@ -54,10 +54,9 @@ export async function drawKnownRecords(
   for (let at = 0; at < order.length && known.length < count; at += ASKED_AT_ONCE) {
     await checkpoint(job);
     const some = order.slice(at, at + ASKED_AT_ONCE);
-    const items = some.map(({ requested_rewrite: { prompt, subject, target_true: truth } }) => ({
-      promptIds: tokenizer.encode(fillPrompt(prompt, subject), { special: true }),
-      answerIds: tokenizer.encode(answerText(truth?.str ?? ''), { special: false }),
-    }));
+    const items = some.map(({ requested_rewrite: { prompt, subject, target_true: truth } }) =>
+      promptAnswer(tokenizer, fillPrompt(prompt, subject), truth?.str ?? ''),
+    );
     const scores = await scoreAnswers(model, weights, items, job.signal);
     known.push(...some.filter((_, i) => scores[i].says));
   }

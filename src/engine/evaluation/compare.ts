@@ -7,9 +7,9 @@ import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import { argmax, type RankedToken } from '../families/sampling.ts';
 import type { FactBook } from '../tokens/facts.ts';
-import { answerText, fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
+import { fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
-import { scoreAnswers, topNextTokens, type AnswerScore } from './score.ts';
+import { promptAnswer, scoreAnswers, topNextTokens, type AnswerScore } from './score.ts';
 
 const CONTINUATION_TOKENS = 12;
 const NEIGHBOUR_COUNT = 8;
@@ -107,10 +107,7 @@ export async function compareEdits(
     };
     const paraphrases = paraphraseQuestions(request, facts);
     const questions = [main, ...paraphrases, ...neighbourQuestions(request, facts)];
-    const items = questions.map(({ prompt, wanted }) => ({
-      promptIds: tokenizer.encode(prompt, { special: true }),
-      answerIds: tokenizer.encode(answerText(wanted), { special: false }),
-    }));
+    const items = questions.map(({ prompt, wanted }) => promptAnswer(tokenizer, prompt, wanted));
     const scoresBefore = await scoreAnswers(model, before, items, signal);
     const scoresAfter = await scoreAnswers(model, after, items, signal);
     const judged = questions.map((question, i) => judge(tokenizer, question, scoresBefore[i], scoresAfter[i]));

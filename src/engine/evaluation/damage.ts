@@ -9,10 +9,10 @@ import { visitLogits } from '../families/logits.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
 import type { FactBook } from '../tokens/facts.ts';
-import { answerText, type EditRequest, fillPrompt } from '../tokens/request.ts';
+import { type EditRequest, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { meanWithInterval, type Metric } from './metrics.ts';
-import { scoreAnswers } from './score.ts';
+import { promptAnswer, scoreAnswers } from './score.ts';
 
 /**
  * How close a fact is to the edits: it has the relation and the true object of one (CounterFact's neighbourhood), it has the relation
@@ -161,10 +161,7 @@ async function ask(
   job: Job,
 ): Promise<Answers> {
   await checkpoint(job);
-  const items = questions.map(({ prompt, object }) => ({
-    promptIds: tokenizer.encode(prompt, { special: true }),
-    answerIds: tokenizer.encode(answerText(object), { special: false }),
-  }));
+  const items = questions.map(({ prompt, object }) => promptAnswer(tokenizer, prompt, object));
   const scores = await scoreAnswers(model, weights, items, job.signal);
   await checkpoint(job);
   const rows = sentences

@@ -2,10 +2,11 @@
 import { buildEditPrompts } from '../editing/prompts.ts';
 import { EngineError, RequestError } from '../errors.ts';
 import type { LanguageModel } from '../families/language-model.ts';
-import { answerText, validateRequest } from '../tokens/request.ts';
+import { validateRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { requestOf } from './benchmark.ts';
 import { answerableNeighbours, type EvaluationRecord, type PromptGroup, promptsOf } from './records.ts';
+import { lengthOf, promptAnswer } from './score.ts';
 
 /** Something that is not asked, and why. */
 export interface LeftOut {
@@ -68,13 +69,11 @@ function fittingPrompts(
 ): Record<PromptGroup, boolean[]> {
   const asked = promptsOf(record);
   const fit = (group: PromptGroup): boolean[] =>
-    asked[group].map(({ prompt, targetNew, targetTrue }) => {
-      const length = tokenizer.encode(prompt, { special: true }).length;
-      return [targetNew, targetTrue].every(
-        (object) =>
-          object === null || length + tokenizer.encode(answerText(object), { special: false }).length <= contextLength,
-      );
-    });
+    asked[group].map(({ prompt, targetNew, targetTrue }) =>
+      [targetNew, targetTrue].every(
+        (object) => object === null || lengthOf(promptAnswer(tokenizer, prompt, object)) <= contextLength,
+      ),
+    );
   return { rewrite: fit('rewrite'), paraphrase: fit('paraphrase'), neighborhood: fit('neighborhood') };
 }
 

@@ -6,10 +6,9 @@ import { RequestError } from '../errors.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
 import { checkpoint, type Job } from '../job.ts';
-import { answerText } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { type EvaluationRecord, PROMPT_GROUPS, type PromptGroup, promptsOf, type RecordPrompt } from './records.ts';
-import { type AnswerScore, type PromptAnswer, scoreAnswers } from './score.ts';
+import { type AnswerScore, lengthOf, promptAnswer, type PromptAnswer, scoreAnswers } from './score.ts';
 
 export interface PromptLosses {
   /** Mean of −log p over the new object's tokens; null where the prompt is not asked for it. */
@@ -83,16 +82,15 @@ function questionsOf(record: EvaluationRecord, tokenizer: ModelTokenizer, contex
   const prompts = promptsOf(record);
   const answerFor = ({ prompt }: RecordPrompt, object: string | null): PromptAnswer | null => {
     if (object === null) return null;
-    const promptIds = tokenizer.encode(prompt, { special: true });
-    const answerIds = tokenizer.encode(answerText(object), { special: false });
-    const tokens = promptIds.length + answerIds.length;
+    const answer = promptAnswer(tokenizer, prompt, object);
+    const tokens = lengthOf(answer);
     if (tokens > contextLength) {
       throw new RequestError(
         'prompt',
         `Case ${record.case_id}: “${prompt}” with its object takes ${tokens} tokens; the model reads ${contextLength}.`,
       );
     }
-    return { promptIds, answerIds };
+    return answer;
   };
   return PROMPT_GROUPS.flatMap((group) =>
     prompts[group].map((prompt) => ({

@@ -2,6 +2,8 @@
 import { nextTokenLogits, visitLogits, type LogitRow } from '../families/logits.ts';
 import type { LanguageModel } from '../families/language-model.ts';
 import type { WeightSet } from '../families/weight-set.ts';
+import { answerText } from '../tokens/request.ts';
+import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { argmax, logProbability, topTokens, type RankedToken } from '../families/sampling.ts';
 
 const TOP_COUNT = 5;
@@ -9,6 +11,19 @@ const TOP_COUNT = 5;
 export interface PromptAnswer {
   readonly promptIds: readonly number[];
   readonly answerIds: readonly number[];
+}
+
+/** A prompt and an object after it, as tokens. */
+export function promptAnswer(tokenizer: ModelTokenizer, prompt: string, object: string): PromptAnswer {
+  return {
+    promptIds: tokenizer.encode(prompt, { special: true }),
+    answerIds: tokenizer.encode(answerText(object), { special: false }),
+  };
+}
+
+/** Tokens of both. */
+export function lengthOf({ promptIds, answerIds }: PromptAnswer): number {
+  return promptIds.length + answerIds.length;
 }
 
 export interface AnswerScore {
@@ -50,7 +65,6 @@ export async function scoreAnswers(
     top: [] as RankedToken[],
     logProbability: 0,
     correct: [] as boolean[],
-    says: true,
   }));
   const read = (row: number, token: number, logits: Float32Array): void => {
     for (const item of readers[row]) {
@@ -61,11 +75,10 @@ export async function scoreAnswers(
       if (place === 0) score.top = topTokens(logits, TOP_COUNT);
       score.logProbability += logProbability(logits, answerIds[place]);
       score.correct[place] = argmax(logits) === answerIds[place];
-      score.says &&= score.correct[place];
     }
   };
   await visitLogits(model, weights, rows, read, signal);
-  return scores;
+  return scores.map((score) => ({ ...score, says: score.correct.every(Boolean) }));
 }
 
 /** The rows to run, longest first, and which of them each item reads. */

@@ -1,10 +1,10 @@
 /** Continuations, token by token: each step runs one token a row, after cached keys and values. */
 import { checkpoint, type Job } from '../job.ts';
 import { scoped } from '../runtime/scope.ts';
-import { readFloats } from '../runtime/device.ts';
-import { batchOf, gatherTokens } from './forward.ts';
+import { batchOf } from './forward.ts';
 import { cachedTokens, KeyValueCache } from './key-value-cache.ts';
 import type { LanguageModel } from './language-model.ts';
+import { logitsAt } from './logits.ts';
 import type { WeightSet } from './weight-set.ts';
 
 /** Rows that run together at most: more make a step no faster. */
@@ -43,7 +43,7 @@ export async function continueRows(
   return added;
 }
 
-/** Adds to `added` for the rows `active`. */
+/** Continues the rows whose indices are in `batch`, and writes their tokens to `added`. */
 async function continueBatch(
   model: LanguageModel,
   weights: WeightSet,
@@ -81,20 +81,5 @@ async function continueBatch(
       hidden = scope.track(await cache.extend(last, { keep: true, signal: job.signal }));
       places = active.map(() => 0);
     }
-  });
-}
-
-/** Logits [V] at one place of each row of hidden states [batch, sequence, D]. */
-async function logitsAt(
-  model: LanguageModel,
-  weights: WeightSet,
-  hidden: Parameters<typeof gatherTokens>[1],
-  places: readonly number[],
-): Promise<Float32Array[]> {
-  const width = model.config.vocabularySize;
-  return scoped(async (scope) => {
-    const states = scope.track(await gatherTokens(model, hidden, places));
-    const logits = await readFloats(model.runtime.device, scope.track(await model.logits(weights, states)));
-    return places.map((_, i) => logits.slice(i * width, (i + 1) * width));
   });
 }

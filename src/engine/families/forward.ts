@@ -8,7 +8,7 @@ import type { LanguageModel } from './language-model.ts';
 import type { WeightSet } from './weight-set.ts';
 
 /** Added to attention scores that must not count; exp underflows to exactly 0 in float32. */
-export const MASKED = -1e9;
+const MASKED = -1e9;
 
 /** Tokens a forward pass takes at once: enough to fill the device, few enough to bound its memory. */
 export const TOKENS_PER_BATCH = 1024;
@@ -47,11 +47,18 @@ export function causalMask(device: Device, length: number): Tensor {
   return device.upload(mask, [1, 1, length, length], 'causal mask');
 }
 
-/** [batch, 1, 1, past]: 0 on each row's first `lengths[row]` cached tokens, MASKED on the padding after them. */
-export function pastMask(device: Device, lengths: readonly number[], past: number): Tensor {
-  const mask = new Float32Array(lengths.length * past);
-  lengths.forEach((length, row) => mask.fill(MASKED, row * past + length, (row + 1) * past));
-  return device.upload(mask, [lengths.length, 1, 1, past], 'past mask');
+/** [batch, 1, 1, past]: 0 on the places of the past that hold a token of the row, MASKED on the others. */
+export function pastMask(
+  device: Device,
+  batch: number,
+  past: number,
+  holdsToken: (row: number, place: number) => boolean,
+): Tensor {
+  const mask = new Float32Array(batch * past).fill(MASKED);
+  for (let row = 0; row < batch; row += 1) {
+    for (let place = 0; place < past; place += 1) if (holdsToken(row, place)) mask[row * past + place] = 0;
+  }
+  return device.upload(mask, [batch, 1, 1, past], 'past mask');
 }
 
 /**
@@ -126,6 +133,13 @@ export async function gatherTokens(
     const index = scope.track(model.runtime.device.upload(indices, [indices.length]));
     return model.linalg.gatherRows(hidden.reshaped([batch * length, width]), index);
   });
+}
+
+/** Some rows of a tensor [n, …], any of them also more than once: [m, …], the caller's. `index` is int32 [m]. */
+export async function takeRows({ linalg }: LanguageModel, tensor: Tensor, index: Tensor): Promise<Tensor> {
+  const [rows, ...rest] = tensor.dims;
+  const taken = await linalg.gatherRows(tensor.reshaped([rows, tensor.size / rows]), index);
+  return taken.intoShape([index.size, ...rest]);
 }
 
 function trackAll(scope: TensorScope, tensors: Record<string, Tensor>): void {

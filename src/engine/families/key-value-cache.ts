@@ -3,7 +3,7 @@ import { throwIfCancelled } from '../errors.ts';
 import { TensorScope, scoped } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import { BLOCK_OUTPUTS, type ModelConfig } from './family.ts';
-import { causalMask, embedRows, MASKED, type TokenBatch } from './forward.ts';
+import { causalMask, embedRows, pastMask, takeRows, type TokenBatch } from './forward.ts';
 import type { LanguageModel, LayerPast } from './language-model.ts';
 import type { WeightSet } from './weight-set.ts';
 
@@ -18,12 +18,8 @@ export function cachedTokens({ layerCount, hiddenSize }: ModelConfig, length: nu
 /** Places that are made beyond those needed when a cache grows, so that it is not copied at every token. */
 const SPARE_TOKENS = 32;
 
-interface CachedRow {
-  /** Tokens so far. */
-  readonly length: number;
-  /** Which of the cached places hold one of them; the others are padding. */
-  readonly real: readonly boolean[];
-}
+/** Of a row: which of the places that were filled hold a token; the others are padding. */
+type FilledPlaces = readonly boolean[];
 
 const OUTPUTS = [BLOCK_OUTPUTS.hidden, BLOCK_OUTPUTS.presentKey, BLOCK_OUTPUTS.presentValue] as const;
 
@@ -33,14 +29,14 @@ export class KeyValueCache {
   readonly #scope: TensorScope;
   /** With places that are free after those of the rows. */
   readonly #layers: LayerPast[];
-  #rows: readonly CachedRow[];
+  #rows: readonly FilledPlaces[];
 
   private constructor(
     model: LanguageModel,
     weights: WeightSet,
     scope: TensorScope,
     layers: LayerPast[],
-    rows: readonly CachedRow[],
+    rows: readonly FilledPlaces[],
   ) {
     this.#model = model;
     this.#weights = weights;
@@ -63,7 +59,7 @@ export class KeyValueCache {
         weights,
         owned,
         [],
-        batch.rows.map(() => ({ length: 0, real: [] })),
+        batch.rows.map(() => []),
       );
       return { cache, hidden: await cache.extend(batch, { keep: true, signal }) };
     } catch (error) {
@@ -82,7 +78,7 @@ export class KeyValueCache {
     return scoped(async (scope) => {
       const causal = scope.track(causalMask(device, batch.length));
       const mask = this.#layers.length > 0 ? scope.track(this.#pastMask()) : null;
-      const offsets = this.#rows.map(({ length }) => length);
+      const offsets = this.#rows.map((places) => places.filter(Boolean).length);
       let hidden = scope.track(await embedRows(model, this.#weights, batch, offsets));
       for (let layer = 0; layer < model.config.layerCount; layer += 1) {
         throwIfCancelled(signal);
@@ -98,10 +94,10 @@ export class KeyValueCache {
         this.#layers[layer] = await this.#join(past, present);
       }
       if (keep) {
-        this.#rows = this.#rows.map(({ length, real }, r) => ({
-          length: length + batch.rows[r].length,
-          real: [...real, ...Array.from({ length: batch.length }, (_, t) => t < batch.rows[r].length)],
-        }));
+        this.#rows = this.#rows.map((places, r) => [
+          ...places,
+          ...Array.from({ length: batch.length }, (_, t) => t < batch.rows[r].length),
+        ]);
       }
       return scope.release(hidden);
     });
@@ -114,11 +110,7 @@ export class KeyValueCache {
     try {
       const layers = await scoped(async (scope) => {
         const index = scope.track(model.runtime.device.upload(Int32Array.from(rows), [rows.length]));
-        const take = async (tensor: Tensor): Promise<Tensor> => {
-          const [batch, ...rest] = tensor.dims;
-          const taken = await model.linalg.gatherRows(tensor.reshaped([batch, tensor.size / batch]), index);
-          return owned.track(taken.intoShape([rows.length, ...rest]));
-        };
+        const take = async (tensor: Tensor): Promise<Tensor> => owned.track(await takeRows(model, tensor, index));
         const taken: LayerPast[] = [];
         for (const { key, value } of this.#layers) taken.push({ key: await take(key), value: await take(value) });
         return taken;
@@ -157,7 +149,7 @@ export class KeyValueCache {
     const { linalg, runtime } = this.#model;
     const [batch, heads, capacity, size] = cached.dims;
     const count = added.dims[2];
-    const used = this.#rows[0].real.length;
+    const used = this.#rows[0].length;
     let room = cached;
     if (used + count > capacity) {
       room = this.#scope.track(runtime.device.zeros([batch, heads, used + count + SPARE_TOKENS, size]));
@@ -168,16 +160,11 @@ export class KeyValueCache {
     return room;
   }
 
-  /** [batch, 1, 1, capacity]: 0 on each row's own tokens, MASKED on padding and on places that are free. */
+  /** Over every place there is: padding and places that are still free hold no token. */
   #pastMask(): Tensor {
     const capacity = this.#layers[0].key.dims[2];
-    const mask = new Float32Array(this.#rows.length * capacity).fill(MASKED);
-    this.#rows.forEach(({ real }, r) => {
-      real.forEach((own, place) => {
-        if (own) mask[r * capacity + place] = 0;
-      });
-    });
-    return this.#model.runtime.device.upload(mask, [this.#rows.length, 1, 1, capacity], 'past mask');
+    const holdsToken = (row: number, place: number): boolean => this.#rows[row].at(place) ?? false;
+    return pastMask(this.#model.runtime.device, this.#rows.length, capacity, holdsToken);
   }
 }
 

@@ -122,7 +122,7 @@ async function visitShared(
   });
 }
 
-/** Logits at places of hidden states [batch, sequence, D]; `row` and `token` are what the visitor is told. */
+/** Tells the visitor the logits at places of hidden states [batch, sequence, D], by `row` and `token`. */
 async function visitPlaces(
   model: LanguageModel,
   weights: WeightSet,
@@ -130,21 +130,31 @@ async function visitPlaces(
   places: readonly { readonly at: number; readonly place: number; readonly row: number; readonly token: number }[],
   visit: VisitLogits,
 ): Promise<void> {
+  const logits = await logitsAt(
+    model,
+    weights,
+    hidden,
+    places.map(({ place }) => place),
+    places.map(({ at }) => at),
+  );
+  places.forEach(({ row, token }, i) => {
+    visit(row, token, logits[i]);
+  });
+}
+
+/** Logits [V] at one place of each of `rows` (of all of them in turn when absent) of hidden states [batch, sequence, D]. */
+export async function logitsAt(
+  model: LanguageModel,
+  weights: WeightSet,
+  hidden: Tensor,
+  places: readonly number[],
+  rows?: readonly number[],
+): Promise<Float32Array[]> {
   const width = model.config.vocabularySize;
-  await scoped(async (scope) => {
-    const states = await gatherTokens(
-      model,
-      hidden,
-      places.map(({ place }) => place),
-      places.map(({ at }) => at),
-    );
-    const logits = await readFloats(
-      model.runtime.device,
-      scope.track(await model.logits(weights, scope.track(states))),
-    );
-    places.forEach(({ row, token }, i) => {
-      visit(row, token, logits.subarray(i * width, (i + 1) * width));
-    });
+  return scoped(async (scope) => {
+    const states = scope.track(await gatherTokens(model, hidden, places, rows));
+    const logits = await readFloats(model.runtime.device, scope.track(await model.logits(weights, states)));
+    return places.map((_, i) => logits.subarray(i * width, (i + 1) * width));
   });
 }
 

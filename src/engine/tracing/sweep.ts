@@ -167,11 +167,10 @@ async function repeatPast(
   const dims = [runs * samples, headCount, past, headSize];
   const repeat = async (source: Tensor): Promise<Tensor> =>
     scope.track((await gather(model, source, indices, scope)).intoShape(dims));
-  const lengths = Array.from({ length: runs * samples }, () => token);
   return {
     key: await repeat(key),
     value: await repeat(value),
-    mask: scope.track(pastMask(model.runtime.device, lengths, past)),
+    mask: scope.track(pastMask(model.runtime.device, runs * samples, past, (_, place) => place < token)),
   };
 }
 

@@ -152,7 +152,7 @@ describe('suffixes with cached prefixes', () => {
     const cuts = [3, 11, 0];
     const suffixes = batchOf(rows.map((ids, r) => ids.slice(cuts[r])));
     const prefixes = batchOf(rows.map((ids, r) => ids.slice(0, cuts[r])));
-    const mask = pastMask(device, cuts, prefixes.length);
+    const mask = pastMask(device, cuts.length, prefixes.length, (row, place) => place < cuts[row]);
     let prefix = await embedRows(model, model.weights, prefixes);
     let suffix = await embedRows(model, model.weights, suffixes, cuts);
     const prefixMask = causalMask(device, prefixes.length);
