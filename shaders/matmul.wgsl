@@ -56,59 +56,81 @@ override BLOCKS: u32 = BLOCKS_A + WIDTH_B * DEPTH;
 var<workgroup> a_tiles: array<vec4f, 2u * TILE_K * WIDTH_A>;
 var<workgroup> b_tiles: array<vec4f, 2u * TILE_K * WIDTH_B>;
 
-// The 4 × 4 block of an operand that this thread brings at every step; rows of the result run along k.
+// The 4 × 4 block of an operand that this thread brings at every step, and where it puts it.
 struct Errand {
   is_a: bool,
   busy: bool,
-  // Of the block inside the tile, in vectors.
-  k4: u32,
-  across4: u32,
-  // First row or column of the tile in the operand.
-  start: u32,
-  base: u32,
+  // First k of the block, inside the tile.
+  k: u32,
+  // Of its first vector in workgroup memory.
+  place: u32,
+  // Of its four vectors in the operand, and how many elements further they are for each k.
+  source: vec4u,
+  step: u32,
 }
 
 fn errand(thread: u32, row_start: u32, column_start: u32, batch: u32) -> Errand {
   let is_a = thread < BLOCKS_A;
   let number = select(thread - BLOCKS_A, thread, is_a);
   let width = select(WIDTH_B, WIDTH_A, is_a);
+  let stride = select(params.stride_b, params.stride_a, is_a);
   // Neighbouring threads go along the rows in memory.
   let along_k = select(TRANSPOSE_B, !TRANSPOSE_A, is_a);
+  let k = 4u * select(number / width, number % DEPTH, along_k);
+  let across4 = select(number % width, number / DEPTH, along_k);
+  // What is beyond the operand ends up beyond C, and is not written: anything may be read instead.
+  let across = select(column_start, row_start, is_a) + 4u * across4;
+  let last = select(params.n, params.m, is_a) - 1u;
+  let base = batch * select(params.batch_b, params.batch_a, is_a);
   return Errand(
     is_a,
     thread < BLOCKS,
-    select(number / width, number % DEPTH, along_k),
-    select(number % width, number / DEPTH, along_k),
-    select(column_start, row_start, is_a),
-    batch * select(params.batch_b, params.batch_a, is_a),
+    k,
+    k * width + across4,
+    base + select(
+      (k + COUNT) * stride + min(across, last / 4u * 4u),
+      min(across + COUNT, vec4u(last)) * stride + k,
+      along_k,
+    ),
+    select(stride, 1u, along_k),
   );
 }
 
+const COUNT = vec4u(0u, 1u, 2u, 3u);
+
+// Rows of the result run along k.
 fn fetch(what: Errand, depth: u32) -> mat4x4f {
-  if (!what.busy || depth >= params.k) { return mat4x4f(); }
-  let k = depth + 4u * what.k4;
-  let across = what.start + 4u * what.across4;
+  let k = depth + what.k;
+  if (!what.busy || k >= params.k) { return mat4x4f(); }
+  let source = what.source + depth * what.step;
+  var block: mat4x4f;
   if (what.is_a) {
-    if (TRANSPOSE_A) { return a_block(what.base, k, across, params.k, params.m); }
-    return transpose(a_block(what.base, across, k, params.m, params.k));
+    block = mat4x4f(a_vector(source.x), a_vector(source.y), a_vector(source.z), a_vector(source.w));
+    if (!TRANSPOSE_A) { block = transpose(block); }
+  } else {
+    block = mat4x4f(b_vector(source.x), b_vector(source.y), b_vector(source.z), b_vector(source.w));
+    if (TRANSPOSE_B) { block = transpose(block); }
   }
-  if (TRANSPOSE_B) { return transpose(b_block(what.base, across, k, params.n, params.k)); }
-  return b_block(what.base, k, across, params.k, params.n);
+  if (k + 1u >= params.k) { block[1] = vec4f(); }
+  if (k + 2u >= params.k) { block[2] = vec4f(); }
+  if (k + 3u >= params.k) { block[3] = vec4f(); }
+  return block;
 }
 
 fn stage(what: Errand, block: mat4x4f, buffer: u32) {
   if (!what.busy) { return; }
-  let k = buffer * TILE_K + 4u * what.k4;
   if (what.is_a) {
-    a_tiles[k * WIDTH_A + what.across4] = block[0];
-    a_tiles[(k + 1u) * WIDTH_A + what.across4] = block[1];
-    a_tiles[(k + 2u) * WIDTH_A + what.across4] = block[2];
-    a_tiles[(k + 3u) * WIDTH_A + what.across4] = block[3];
+    let at = buffer * TILE_K * WIDTH_A + what.place;
+    a_tiles[at] = block[0];
+    a_tiles[at + WIDTH_A] = block[1];
+    a_tiles[at + 2u * WIDTH_A] = block[2];
+    a_tiles[at + 3u * WIDTH_A] = block[3];
   } else {
-    b_tiles[k * WIDTH_B + what.across4] = block[0];
-    b_tiles[(k + 1u) * WIDTH_B + what.across4] = block[1];
-    b_tiles[(k + 2u) * WIDTH_B + what.across4] = block[2];
-    b_tiles[(k + 3u) * WIDTH_B + what.across4] = block[3];
+    let at = buffer * TILE_K * WIDTH_B + what.place;
+    b_tiles[at] = block[0];
+    b_tiles[at + WIDTH_B] = block[1];
+    b_tiles[at + 2u * WIDTH_B] = block[2];
+    b_tiles[at + 3u * WIDTH_B] = block[3];
   }
 }
 
@@ -164,25 +186,27 @@ fn matmul(
   var sum01: mat4x4f;
   var sum10: mat4x4f;
   var sum11: mat4x4f;
-  var buffer = 0u;
-  stage(what, fetch(what, 0u), buffer);
+  stage(what, fetch(what, 0u), 0u);
   workgroupBarrier();
-  for (var depth = 0u; depth < params.k; depth += TILE_K) {
-    let next = fetch(what, depth + TILE_K);
-    for (var k = buffer * TILE_K; k < (buffer + 1u) * TILE_K; k++) {
-      let left0 = a_tiles[k * WIDTH_A + y];
-      let right0 = b_tiles[k * WIDTH_B + x];
-      sum00 = add_outer(sum00, left0, right0);
-      if (WIDE_N) {
-        let right1 = b_tiles[k * WIDTH_B + x + THREADS_N];
-        sum01 = add_outer(sum01, left0, right1);
-        if (WIDE_M) { sum11 = add_outer(sum11, a_tiles[k * WIDTH_A + y + WIDTH_A / 2u], right1); }
+  for (var depth = 0u; depth < params.k; depth += 2u * TILE_K) {
+    for (var buffer = 0u; buffer < 2u; buffer++) {
+      let next = fetch(what, depth + (buffer + 1u) * TILE_K);
+      for (var k = 0u; k < TILE_K; k++) {
+        let at_a = (buffer * TILE_K + k) * WIDTH_A + y;
+        let at_b = (buffer * TILE_K + k) * WIDTH_B + x;
+        let left0 = a_tiles[at_a];
+        let right0 = b_tiles[at_b];
+        sum00 = add_outer(sum00, left0, right0);
+        if (WIDE_N) {
+          let right1 = b_tiles[at_b + THREADS_N];
+          sum01 = add_outer(sum01, left0, right1);
+          if (WIDE_M) { sum11 = add_outer(sum11, a_tiles[at_a + WIDTH_A / 2u], right1); }
+        }
+        if (WIDE_M) { sum10 = add_outer(sum10, a_tiles[at_a + WIDTH_A / 2u], right0); }
       }
-      if (WIDE_M) { sum10 = add_outer(sum10, a_tiles[k * WIDTH_A + y + WIDTH_A / 2u], right0); }
+      stage(what, next, 1u - buffer);
+      workgroupBarrier();
     }
-    buffer = 1u - buffer;
-    stage(what, next, buffer);
-    workgroupBarrier();
   }
 
   let base = batch * params.batch_c;

@@ -40,7 +40,7 @@ import { matrixOf } from './webgpu/matrix.ts';
 import { piecesOf, piecewiseProductSteps, type Product, type ProductDevice, productSteps } from './webgpu/products.ts';
 import { DoubleRefinement, TwoFloatRefinement, type System } from './webgpu/refinement.ts';
 import { DEFAULT_TILES, SMALLEST_TILES, supportedTiles, type TileTable } from './webgpu/tiles.ts';
-import { inversionSteps, triangularSteps } from './webgpu/triangular.ts';
+import { inverseSides, inversionSteps, triangularSteps, wideningSteps } from './webgpu/triangular.ts';
 import { tuneTiles } from './webgpu/tuning.ts';
 import { keepsTwoFloatArithmetic } from './webgpu/two-float-check.ts';
 
@@ -168,7 +168,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
 
   async cholesky(a: Tensor): Promise<Tensor> {
     squareSize('cholesky', a);
-    const { l, inverses } = await this.#factored(this.device.clone(a));
+    const { l, inverses } = await this.#decomposed(this.device.clone(a));
     inverses.dispose();
     return l;
   }
@@ -176,8 +176,10 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   async solveTriangular(l: Tensor, b: Tensor, transpose = false): Promise<Tensor> {
     const { size } = triangularShape(l, b);
     return scoped(async (scope) => {
-      const inverses = scope.track(this.#allocateInverses(size));
-      await this.#runner.run(inversionSteps(this.#products, matrixOf(l), inverses), 'solveTriangular');
+      const blocks = await this.#into(this.#allocateInverses(size), 'inverse diagonal blocks', (result) =>
+        inversionSteps(this.#products, matrixOf(l), result),
+      );
+      const inverses = scope.track(await this.#widened(l, blocks));
       return this.#solvedTriangular({ l, inverses }, scope.track(this.device.clone(b)), transpose);
     });
   }
@@ -430,8 +432,22 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
     });
   }
 
-  /** Factors a [n, n] in place and takes it over: it is in the result, or freed when the matrix has no factor. */
+  /** Factors a [n, n] in place and takes it over, as {@link #decomposed} does, with all that solves need. */
   async #factored(a: Tensor): Promise<GpuFactor> {
+    const { l, inverses } = await this.#decomposed(a);
+    try {
+      return new GpuFactor(l, await this.#widened(l, inverses));
+    } catch (error) {
+      l.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Factors a [n, n] in place and takes it over: it is in the result, beside the inverses of blocks of 64, or freed when
+   * the matrix has no factor.
+   */
+  async #decomposed(a: Tensor): Promise<GpuFactor> {
     const [size] = a.dims;
     const factor = new GpuFactor(a, this.#allocateInverses(size));
     try {
@@ -453,6 +469,23 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
   #allocateInverses(size: number): Tensor {
     const blocks = Math.ceil(size / kernels.BLOCK);
     return this.device.allocate([blocks, kernels.BLOCK, kernels.BLOCK], 'float32', 'inverse diagonal blocks');
+  }
+
+  /** The inverses of diagonal blocks of L as large as a solve wants them; takes over those it is given. */
+  async #widened(l: Tensor, inverses: Tensor): Promise<Tensor> {
+    return scoped(async (scope) => {
+      let narrow = scope.track(inverses);
+      for (const side of inverseSides(l.dims[0]).slice(1)) {
+        const count = Math.ceil(l.dims[0] / side);
+        const wide = scope.track(this.device.allocate([count, side, side], 'float32', 'inverse diagonal blocks'));
+        const between = scope.track(this.device.allocate([count, side / 2, side / 2], 'float32', 'products of blocks'));
+        await this.#runner.run(wideningSteps(this.#products, matrixOf(l), { narrow, wide, between }), 'widen');
+        scope.drop(between);
+        scope.drop(narrow);
+        narrow = wide;
+      }
+      return scope.release(narrow);
+    });
   }
 
   /** With the factor of λC + KᵀK itself. What it allocates belongs to the scope. */

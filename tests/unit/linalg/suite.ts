@@ -220,6 +220,9 @@ export function testMatrices(open: () => Promise<Implementation>, tolerance: Tol
       [97, 13],
       [130, 66],
       [197, 20],
+      [256, 6],
+      [300, 17],
+      [517, 19],
     ]) {
       for (const transpose of [false, true]) {
         it(`solves ${transpose ? 'Lᵀ' : 'L'}·X = B for L of ${size} and B of ${count}`, async () => {

@@ -10,7 +10,7 @@ import { block, type Matrix, rowSlabs, sliceOf } from './matrix.ts';
 import { type ProductDevice, productSteps } from './products.ts';
 
 export interface CholeskyWorkspace {
-  /** L⁻¹ of every diagonal block, [⌈n / 64⌉, 64, 64]; stays useful afterwards (triangular.ts). */
+  /** Receives L⁻¹ of every diagonal block, [⌈n / 64⌉, 64, 64]; stays useful afterwards (triangular.ts). */
   readonly inverses: Tensor;
   /** [n, 256]. */
   readonly panel: Tensor;
@@ -47,9 +47,13 @@ export function choleskySteps(device: ProductDevice, a: Matrix, workspace: Chole
   return [...steps, ...clearSteps(device, a)];
 }
 
-/** The inverse of a diagonal block; `height` is smaller than 64 for a last block that is not full. */
+/**
+ * Of the inverses [blocks, side, side] of diagonal blocks, that of the block whose first row is `at`; `height` is smaller than the side for a
+ * last block that is not full.
+ */
 export function inverseBlock(inverses: Tensor, at: number, height: number): Matrix {
-  return { tensor: inverses, offset: at * BLOCK, rows: height, columns: height, stride: BLOCK };
+  const [, side] = inverses.dims;
+  return { tensor: inverses, offset: at * side, rows: height, columns: height, stride: side };
 }
 
 /** Factors the block at `at`, computes L below it into the panel and takes its products out of the panel's further columns. */

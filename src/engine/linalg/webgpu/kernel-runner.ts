@@ -80,10 +80,13 @@ export class KernelRunner {
     const pipelines = await Promise.all(
       dispatches.map(({ kernel, constants = {} }) => this.#pipeline(kernel, constants)),
     );
+    const submissions: Promise<void>[] = [];
     for (let start = 0; start < dispatches.length; start += DISPATCHES_PER_SUBMISSION) {
       const end = start + DISPATCHES_PER_SUBMISSION;
-      await this.#submit(dispatches.slice(start, end), pipelines.slice(start, end), label);
+      submissions.push(this.#submit(dispatches.slice(start, end), pipelines.slice(start, end), label));
     }
+    // Only after the last one, so that the GPU does not wait for verdicts between two of them.
+    await Promise.all(submissions);
   }
 
   /** Compiles a kernel ahead of its first use. */
@@ -91,6 +94,7 @@ export class KernelRunner {
     await this.#pipeline(kernel, {});
   }
 
+  /** Has queued the dispatches when it returns; what the device says of them comes later. */
   async #submit(dispatches: readonly Dispatch[], pipelines: GPUComputePipeline[], label: string): Promise<void> {
     const { gpu } = this.#device;
     gpu.pushErrorScope('validation');

@@ -2,6 +2,8 @@
 
 /** Side of the diagonal blocks that are factored and inverted in the memory of one workgroup. */
 export const BLOCK = 64;
+/** Side of the diagonal blocks whose inverses a triangular solve multiplies by; a power of two times {@link BLOCK}. */
+export const SOLVE_BLOCK = 256;
 /** Columns of a Cholesky panel; the rest of the matrix is updated once for each panel. */
 export const PANEL = 256;
 /** Rows of C that one workgroup of skinny.wgsl computes, where A's rows lie along k and where its columns do. */
@@ -76,6 +78,8 @@ const DIAGONAL_BLOCKS = {
 } as const;
 export const factorBlock = { ...DIAGONAL_BLOCKS, entryPoint: 'factor_block' } as const;
 export const invertBlocks = { ...DIAGONAL_BLOCKS, entryPoint: 'invert_blocks' } as const;
+
+export const widen = { file: 'widen.wgsl', entryPoint: 'widen', parameters: { count: 'u32', side: 'u32' } } as const;
 
 const CHOLESKY = {
   file: 'cholesky.wgsl',

@@ -28,10 +28,11 @@ export function block(matrix: Matrix, row: number, column: number, rows: number,
   return { ...matrix, offset: matrix.offset + row * matrix.stride + column, rows, columns };
 }
 
-/** What a kernel binds to see the block. */
-export function sliceOf({ tensor, offset, rows, columns, stride, half = false }: Matrix): Slice {
+/** What a kernel binds to see the block, or `count` such blocks of one tensor, `step` elements from one to the next. */
+export function sliceOf({ tensor, offset, rows, columns, stride, half = false }: Matrix, count = 1, step = 0): Slice {
   const perElement = half ? 2 : 1;
-  return { tensor, offset: offset / perElement, length: Math.ceil(((rows - 1) * stride + columns) / perElement) };
+  const elements = (count - 1) * step + (rows - 1) * stride + columns;
+  return { tensor, offset: offset / perElement, length: Math.ceil(elements / perElement) };
 }
 
 /** Whether rows start and end on multiples of four elements, so that they can be read as vectors. */
@@ -39,18 +40,22 @@ export function hasVectors({ columns, stride }: Matrix): boolean {
   return columns % 4 === 0 && stride % 4 === 0;
 }
 
-/** Half of a length, rounded up to where blocks may start. */
-export function middleOf(length: number): number {
-  return Math.ceil(length / 2 / ALIGNMENT) * ALIGNMENT;
+/** Half of a length, rounded up to a multiple of `unit`: to where blocks may start, when absent. */
+export function middleOf(length: number, unit = ALIGNMENT): number {
+  return Math.ceil(length / 2 / unit) * unit;
 }
 
-/** The rows from `first` on, in as many pieces as bindings of so many bytes ask for; each starts where a block may start. */
+/**
+ * The rows from `first` on, in as many pieces as bindings of so many bytes ask for; all but the last have a multiple of `unit` rows, which
+ * is one of {@link ALIGNMENT}.
+ */
 export function rowSlabs(
   bindingBytes: number,
   { rows, stride }: Matrix,
   first: number,
+  unit = ALIGNMENT,
 ): { from: number; rows: number }[] {
-  const most = Math.max(ALIGNMENT, Math.floor(bindingBytes / 4 / stride / ALIGNMENT) * ALIGNMENT);
+  const most = Math.max(unit, Math.floor(bindingBytes / 4 / stride / unit) * unit);
   return Array.from({ length: Math.ceil((rows - first) / most) }, (_, i) => {
     const from = first + i * most;
     return { from, rows: Math.min(most, rows - from) };

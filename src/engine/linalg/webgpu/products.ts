@@ -80,26 +80,24 @@ export function piecewiseProductSteps(
   const { m, n, k } = sizesOf(product);
   const [pieces] = partial.dims;
   const tile = tileFor(device.tiles, m, n, false);
-  const whole: Matrix = { tensor: partial, offset: 0, rows: m, columns: n, stride: n };
-  const common = { a, b, c: whole, transposeA, transposeB };
+  const c0: Matrix = { tensor: partial, offset: 0, rows: m, columns: n, stride: n };
+  const piece = (from: number, depth: number): Product => ({
+    a: transposeA ? block(a, from, 0, depth, m) : block(a, 0, from, m, depth),
+    b: transposeB ? block(b, 0, from, n, depth) : block(b, from, 0, depth, n),
+    c: c0,
+    transposeA,
+    transposeB,
+  });
   const steps = [
-    tiledProduct(common, tile, {
+    tiledProduct(piece(0, length), tile, {
       count: pieces,
-      k: length,
       a: transposeA ? length * a.stride : length,
       b: transposeB ? length : length * b.stride,
       c: m * n,
     }),
   ];
   const done = pieces * length;
-  if (done < k) {
-    const rest = {
-      ...common,
-      a: transposeA ? block(a, done, 0, k - done, m) : block(a, 0, done, m, k - done),
-      b: transposeB ? block(b, 0, done, n, k - done) : block(b, done, 0, k - done, n),
-    };
-    steps.push(tiledProduct({ ...rest, accumulate: true }, tile));
-  }
+  if (done < k) steps.push(tiledProduct({ ...piece(done, k - done), accumulate: true }, tile));
   steps.push(
     dispatch({
       kernel: kernels.sumSlices,
@@ -181,16 +179,23 @@ function halves(device: ProductDevice, product: Product): Product[] | null {
   return null;
 }
 
-interface Batch {
+/** Several products of the same shape; elements from the matrices of one to those of the next. */
+export interface Batch {
   readonly count: number;
-  readonly k: number;
-  /** Elements from one batch to the next. */
   readonly a: number;
   readonly b: number;
   readonly c: number;
 }
 
-function tiledProduct(product: Product, tile: Tile, batch?: Batch): Dispatch {
+const SINGLE: Batch = { count: 1, a: 0, b: 0, c: 0 };
+
+/** The dispatch of a batch of small products, given the first of them; every matrix of the batch must fit one binding. */
+export function batchedProduct(device: ProductDevice, product: Product, batch: Batch): Dispatch {
+  const { m, n } = sizesOf(product);
+  return tiledProduct(product, tileFor(device.tiles, m, n, false), batch);
+}
+
+function tiledProduct(product: Product, tile: Tile, batch: Batch = SINGLE): Dispatch {
   const { a, b, c, transposeA, transposeB, alpha = 1, accumulate, symmetric } = product;
   const { m, n, k } = sizesOf(product);
   const kernel = [a, b, c].every(hasVectors) ? kernels.matmulVectors : kernels.matmulScalars;
@@ -210,18 +215,18 @@ function tiledProduct(product: Product, tile: Tile, batch?: Batch): Dispatch {
     values: {
       m,
       n,
-      k: batch?.k ?? k,
+      k,
       strideA: a.stride,
       strideB: b.stride,
       strideC: c.stride,
-      batchA: batch?.a ?? 0,
-      batchB: batch?.b ?? 0,
-      batchC: batch?.c ?? 0,
+      batchA: batch.a,
+      batchB: batch.b,
+      batchC: batch.c,
       alpha,
       accumulate: Number(accumulate ?? false),
     },
-    tensors: [sliceOf(a), sliceOf(b), batch ? { ...sliceOf(c), length: batch.count * batch.c } : sliceOf(c)],
-    workgroups: (batch?.count ?? 1) * Math.ceil(m / tile.m) * Math.ceil(n / tile.n),
+    tensors: [sliceOf(a, batch.count, batch.a), sliceOf(b, batch.count, batch.b), sliceOf(c, batch.count, batch.c)],
+    workgroups: batch.count * Math.ceil(m / tile.m) * Math.ceil(n / tile.n),
   });
 }
 
