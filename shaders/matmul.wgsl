@@ -50,6 +50,9 @@ override THREADS: u32 = THREADS_N * TILE_M / select(4u, 8u, WIDE_M);
 override WIDTH_A: u32 = TILE_M / 4u;
 override WIDTH_B: u32 = TILE_N / 4u;
 override DEPTH: u32 = TILE_K / 4u;
+// From a thread's first block of rows (of columns) to its second.
+override HALF_A: u32 = select(0u, WIDTH_A / 2u, WIDE_M);
+override HALF_B: u32 = select(0u, WIDTH_B / 2u, WIDE_N);
 override BLOCKS_A: u32 = WIDTH_A * DEPTH;
 override BLOCKS: u32 = BLOCKS_A + WIDTH_B * DEPTH;
 
@@ -144,6 +147,23 @@ fn add_outer(sum: mat4x4f, left: vec4f, right: vec4f) -> mat4x4f {
   );
 }
 
+// What a thread computes of C, in blocks: one above the other and beside each other.
+struct Sums {
+  s00: mat4x4f,
+  s01: mat4x4f,
+  s10: mat4x4f,
+  s11: mat4x4f,
+}
+
+fn multiplied(before: Sums, left0: vec4f, left1: vec4f, right0: vec4f, right1: vec4f) -> Sums {
+  var sums = before;
+  sums.s00 = add_outer(sums.s00, left0, right0);
+  if (WIDE_N) { sums.s01 = add_outer(sums.s01, left0, right1); }
+  if (WIDE_M) { sums.s10 = add_outer(sums.s10, left1, right0); }
+  if (WIDE_M && WIDE_N) { sums.s11 = add_outer(sums.s11, left1, right1); }
+  return sums;
+}
+
 fn put_row(base: u32, row: u32, column: u32, sum: vec4f) {
   if (row >= params.m || column >= params.n) { return; }
   var value = params.alpha * sum;
@@ -182,27 +202,47 @@ fn matmul(
   let x = thread % THREADS_N;
   let y = thread / THREADS_N;
   let what = errand(thread, row_start, column_start, batch);
-  var sum00: mat4x4f;
-  var sum01: mat4x4f;
-  var sum10: mat4x4f;
-  var sum11: mat4x4f;
+  var sums: Sums;
   stage(what, fetch(what, 0u), 0u);
   workgroupBarrier();
   for (var depth = 0u; depth < params.k; depth += 2u * TILE_K) {
     for (var buffer = 0u; buffer < 2u; buffer++) {
       let next = fetch(what, depth + (buffer + 1u) * TILE_K);
-      for (var k = 0u; k < TILE_K; k++) {
-        let at_a = (buffer * TILE_K + k) * WIDTH_A + y;
-        let at_b = (buffer * TILE_K + k) * WIDTH_B + x;
-        let left0 = a_tiles[at_a];
-        let right0 = b_tiles[at_b];
-        sum00 = add_outer(sum00, left0, right0);
-        if (WIDE_N) {
-          let right1 = b_tiles[at_b + THREADS_N];
-          sum01 = add_outer(sum01, left0, right1);
-          if (WIDE_M) { sum11 = add_outer(sum11, a_tiles[at_a + WIDTH_A / 2u], right1); }
-        }
-        if (WIDE_M) { sum10 = add_outer(sum10, a_tiles[at_a + WIDTH_A / 2u], right0); }
+      for (var k4 = 0u; k4 < DEPTH; k4++) {
+        let k = buffer * TILE_K + 4u * k4;
+        let own = (k + x % 4u) * WIDTH_A + y;
+        let own0 = a_tiles[own];
+        let own1 = a_tiles[own + HALF_A];
+        let at_a = k * WIDTH_A + y;
+        let at_b = k * WIDTH_B + x;
+        sums = multiplied(
+          sums,
+          left(a_tiles[at_a], own0, 0u),
+          left(a_tiles[at_a + HALF_A], own1, 0u),
+          b_tiles[at_b],
+          b_tiles[at_b + HALF_B],
+        );
+        sums = multiplied(
+          sums,
+          left(a_tiles[at_a + WIDTH_A], own0, 1u),
+          left(a_tiles[at_a + WIDTH_A + HALF_A], own1, 1u),
+          b_tiles[at_b + WIDTH_B],
+          b_tiles[at_b + WIDTH_B + HALF_B],
+        );
+        sums = multiplied(
+          sums,
+          left(a_tiles[at_a + 2u * WIDTH_A], own0, 2u),
+          left(a_tiles[at_a + 2u * WIDTH_A + HALF_A], own1, 2u),
+          b_tiles[at_b + 2u * WIDTH_B],
+          b_tiles[at_b + 2u * WIDTH_B + HALF_B],
+        );
+        sums = multiplied(
+          sums,
+          left(a_tiles[at_a + 3u * WIDTH_A], own0, 3u),
+          left(a_tiles[at_a + 3u * WIDTH_A + HALF_A], own1, 3u),
+          b_tiles[at_b + 3u * WIDTH_B],
+          b_tiles[at_b + 3u * WIDTH_B + HALF_B],
+        );
       }
       stage(what, next, 1u - buffer);
       workgroupBarrier();
@@ -214,8 +254,8 @@ fn matmul(
   let column = column_start + 4u * x;
   // Tiles of symmetric matrices are square: only those on the diagonal cross it, and they are computed whole.
   let strictly_lower = column_start < row_start;
-  put_mirrored(base, row, column, sum00, strictly_lower);
-  if (WIDE_N) { put_mirrored(base, row, column + TILE_N / 2u, sum01, strictly_lower); }
-  if (WIDE_M) { put_mirrored(base, row + TILE_M / 2u, column, sum10, strictly_lower); }
-  if (WIDE_M && WIDE_N) { put_mirrored(base, row + TILE_M / 2u, column + TILE_N / 2u, sum11, strictly_lower); }
+  put_mirrored(base, row, column, sums.s00, strictly_lower);
+  if (WIDE_N) { put_mirrored(base, row, column + TILE_N / 2u, sums.s01, strictly_lower); }
+  if (WIDE_M) { put_mirrored(base, row + TILE_M / 2u, column, sums.s10, strictly_lower); }
+  if (WIDE_M && WIDE_N) { put_mirrored(base, row + TILE_M / 2u, column + TILE_N / 2u, sums.s11, strictly_lower); }
 }

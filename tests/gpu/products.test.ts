@@ -1,5 +1,5 @@
 /** Matrix products tile by tile and in every way they are cut up, against double precision, on memory full of NaN. */
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { KernelRunner } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
 import { block, type Matrix, matrixOf } from '../../src/engine/linalg/webgpu/matrix.ts';
 import {
@@ -9,7 +9,7 @@ import {
   type ProductDevice,
   productSteps,
 } from '../../src/engine/linalg/webgpu/products.ts';
-import { type Tile, type TileName, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
+import { type Tile, tileFits, type TileName, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import { decodeFloats, encodeFloats } from '../../src/engine/weights/dtype.ts';
 import { gaussian, product, type Values } from '../unit/linalg/plain.ts';
@@ -79,6 +79,8 @@ async function checkAll(device: ProductDevice, [m, n, k]: readonly [number, numb
 }
 
 describe.each(Object.entries(TILES) as [TileName, Tile][])('the tile %s', (name, tile) => {
+  beforeEach(({ skip }) => skip(!tileFits(tile, suite.device.gpu)));
+
   for (const [what, shape] of [
     ['one tile and one more', [tile.m + 1, tile.n + 1, tile.k + 1]],
     ['one less than two', [2 * tile.m - 1, tile.n - 1, 2 * tile.k - 1]],

@@ -593,7 +593,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
 function productDevice({ gpu }: GpuDevice, { tiles, bindingBytes }: WebGpuOptions): ProductDevice {
   const wanted = tiles ?? (isSoftware(adapterInfo(gpu)) ? SMALLEST_TILES : DEFAULT_TILES);
   return {
-    tiles: supportedTiles(wanted, gpu.limits),
+    tiles: supportedTiles(wanted, gpu),
     bindingBytes: bindingBytes ?? gpu.limits.maxStorageBufferBindingSize,
     subgroups: gpu.features.has('subgroups') && adapterInfo(gpu).subgroupMaxSize <= LARGEST_SUBGROUP,
   };

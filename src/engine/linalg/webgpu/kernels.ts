@@ -21,6 +21,7 @@ const STORED_FLOATS = 'alias Stored = f32;';
 const STORED_HALVES = 'enable f16;\nalias Stored = f16;';
 const ENABLE_SUBGROUPS = 'enable subgroups;';
 
+/** Joined with how operands lie in memory, and how threads share those of A. */
 const MATMUL = {
   file: 'matmul.wgsl',
   entryPoint: 'matmul',
@@ -39,8 +40,14 @@ const MATMUL = {
     accumulate: 'u32',
   },
 } as const;
-export const matmulVectors = { ...MATMUL, joined: ['operands-vec4.wgsl'] } as const;
-export const matmulScalars = { ...MATMUL, joined: ['operands-scalar.wgsl'] } as const;
+/** @param options whether rows are read as vectors, and whether quads of a subgroup share what they read of A */
+export function matmul({ vectors, quads }: { readonly vectors: boolean; readonly quads: boolean }) {
+  return {
+    ...MATMUL,
+    prelude: quads ? `${ENABLE_SUBGROUPS}\n${STORED_FLOATS}` : STORED_FLOATS,
+    joined: [vectors ? 'operands-vec4.wgsl' : 'operands-scalar.wgsl', quads ? 'left-quad.wgsl' : 'left-workgroup.wgsl'],
+  } as const;
+}
 
 const SKINNY = {
   file: 'skinny.wgsl',

@@ -198,7 +198,7 @@ export function batchedProduct(device: ProductDevice, product: Product, batch: B
 function tiledProduct(product: Product, tile: Tile, batch: Batch = SINGLE): Dispatch {
   const { a, b, c, transposeA, transposeB, alpha = 1, accumulate, symmetric } = product;
   const { m, n, k } = sizesOf(product);
-  const kernel = [a, b, c].every(hasVectors) ? kernels.matmulVectors : kernels.matmulScalars;
+  const kernel = kernels.matmul({ vectors: [a, b, c].every(hasVectors), quads: tile.quads ?? false });
   return dispatch({
     kernel: a.half ? kernels.withHalves(kernel) : kernel,
     constants: {

@@ -8,9 +8,11 @@ export interface Tile {
   /** Rows and columns of C that a thread computes: 4 or 8. */
   readonly threadM: 4 | 8;
   readonly threadN: 4 | 8;
+  /** Quads of a subgroup share what they read of A: needs the feature `subgroups`. */
+  readonly quads?: boolean;
 }
 
-/** From small to large. Threads bring a block of 4 × 4 each, so a tile's operands must not hold more blocks than it has threads. */
+/** Small to large, then those for GPUs on which quads are faster than workgroup memory. Threads bring a block of 4 × 4 each, so a tile's operands must not hold more blocks than it has threads. */
 export const TILES = {
   '32×32': { m: 32, n: 32, k: 16, threadM: 4, threadN: 4 },
   '64×64': { m: 64, n: 64, k: 16, threadM: 4, threadN: 4 },
@@ -18,6 +20,8 @@ export const TILES = {
   '128×64, 8×8': { m: 128, n: 64, k: 8, threadM: 8, threadN: 8 },
   '128×128, 8×8': { m: 128, n: 128, k: 8, threadM: 8, threadN: 8 },
   '128×128, 8×8, deep': { m: 128, n: 128, k: 16, threadM: 8, threadN: 8 },
+  '64×64, 8×8, quads': { m: 64, n: 64, k: 8, threadM: 8, threadN: 8, quads: true },
+  '128×128, 8×8, quads': { m: 128, n: 128, k: 8, threadM: 8, threadN: 8, quads: true },
 } as const satisfies Record<string, Tile>;
 
 export type TileName = keyof typeof TILES;
@@ -51,18 +55,19 @@ function workgroupBytes(tile: Tile): number {
   return 2 * 4 * tile.k * (tile.m + tile.n);
 }
 
-/** Whether a device's limits allow for the tile. */
-export function tileFits(tile: Tile, limits: GPUSupportedLimits): boolean {
+/** Whether a device's limits and features allow for the tile. */
+export function tileFits(tile: Tile, { limits, features }: Pick<GPUDevice, 'limits' | 'features'>): boolean {
   return (
+    (!tile.quads || features.has('subgroups')) &&
     workgroupBytes(tile) <= limits.maxComputeWorkgroupStorageSize &&
     threadsOf(tile) <= Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX)
   );
 }
 
-/** The table, with tiles that are beyond a device's limits replaced by ones that no device lacks. */
-export function supportedTiles(table: TileTable, limits: GPUSupportedLimits): TileTable {
+/** The table, with tiles that are beyond a device replaced by ones that no device lacks. */
+export function supportedTiles(table: TileTable, device: Pick<GPUDevice, 'limits' | 'features'>): TileTable {
   const supported = (name: ShapeClass): TileName =>
-    tileFits(TILES[table[name]], limits) ? table[name] : SMALLEST_TILES[name];
+    tileFits(TILES[table[name]], device) ? table[name] : SMALLEST_TILES[name];
   return { small: supported('small'), medium: supported('medium'), large: supported('large') };
 }
 

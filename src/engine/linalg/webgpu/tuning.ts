@@ -17,7 +17,7 @@ import {
 } from './tiles.ts';
 
 /** Part of the key that results are kept under: a change of the kernels or of the tiles makes earlier ones worthless. */
-const VERSION = 1;
+const VERSION = 2;
 /** Every tile is timed so often, in turn with the others, and its best time counts: what disturbs a GPU only ever slows it down. */
 const ROUNDS = 4;
 /** Products in one submission, so that submitting does not count: as many as fit in so many milliseconds, at most the limit. */
@@ -37,7 +37,7 @@ export function tuningKey({ vendor, architecture, device, description }: GPUAdap
 
 /** The fastest tile of each class of shapes; takes a second or two on a GPU. */
 export async function tuneTiles(device: GpuDevice, runner: KernelRunner, products: ProductDevice): Promise<TileTable> {
-  const names = (Object.keys(TILES) as TileName[]).filter((name) => tileFits(TILES[name], device.gpu.limits));
+  const names = (Object.keys(TILES) as TileName[]).filter((name) => tileFits(TILES[name], device.gpu));
   const table: Record<ShapeClass, TileName> = { ...SMALLEST_TILES };
   let last: { tile: TileName; milliseconds: number; side: number } | null = null;
   for (const shape of Object.keys(SHAPE_CLASSES) as ShapeClass[]) {
