@@ -38,11 +38,12 @@ export async function startWasm(threads = availableParallelism()): Promise<NodeB
 async function startWebGpu(): Promise<NodeBackend> {
   const { createDawnDevice } = await import('./dawn.ts');
   const { WebGpuLinearAlgebra } = await import('../engine/linalg/webgpu.ts');
+  const { TuningFile } = await import('./tunings.ts');
   const gpu = await createDawnDevice();
   const ort = await importWebGpuOrt();
   const device = new GpuDevice(gpu);
   const { vendor, architecture, description } = gpu.adapterInfo;
-  const linalg = await WebGpuLinearAlgebra.create(device, readShader);
+  const linalg = await WebGpuLinearAlgebra.createTuned(device, readShader, new TuningFile());
   return {
     runtime: new Runtime(ort, device),
     linalg,

@@ -2,7 +2,7 @@
 import type { BackendChoice, BackendReport } from './api.ts';
 import { DeviceError } from '../engine/errors.ts';
 import { CpuLinearAlgebra } from '../engine/linalg/cpu.ts';
-import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
+import type { TuningStore } from '../engine/linalg/webgpu/tuning.ts';
 import { CpuDevice, GpuDevice } from '../engine/runtime/device.ts';
 import { isSoftware, requestGpu } from '../engine/runtime/gpu.ts';
 import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
@@ -17,12 +17,6 @@ export interface BrowserBackend extends Backend {
   readonly report: BackendReport;
   /** Resolves when the GPU was lost; never on WebAssembly. */
   readonly lost: Promise<string>;
-}
-
-/** Keeps which tiles of matrix products are fastest on a GPU. */
-export interface TuningStore {
-  loadTiles(key: string): Promise<TileTable | null>;
-  saveTiles(key: string, tiles: TileTable): Promise<void>;
 }
 
 /** @throws DeviceError when WebGPU was asked for and is not to be had */
@@ -60,30 +54,15 @@ async function findGpu(): Promise<FoundGpu | string> {
   return { adapter, name, software: isSoftware(adapter.info) };
 }
 
-async function startWebGpu(
-  { adapter, name, software }: FoundGpu,
-  reason: string,
-  tunings: TuningStore,
-): Promise<BrowserBackend> {
+async function startWebGpu({ adapter, name }: FoundGpu, reason: string, tunings: TuningStore): Promise<BrowserBackend> {
   const gpu = await requestGpu(adapter);
   const ort: OrtModule = await import('onnxruntime-web/webgpu');
   const { WebGpuLinearAlgebra } = await import('../engine/linalg/webgpu.ts');
-  const { tuningKey } = await import('../engine/linalg/webgpu/tuning.ts');
   ort.env.wasm.wasmPaths = wasmPaths('webgpu');
   // The graphs run on the GPU; WebAssembly only orders them.
   ort.env.wasm.numThreads = 1;
   const device = new GpuDevice(gpu);
-  const key = tuningKey(adapter.info);
-  const tiles = (await tunings.loadTiles(key)) ?? undefined;
-  const linalg = await WebGpuLinearAlgebra.create(device, shaderSource, { tiles });
-  // Once for every GPU; a driver that runs on the CPU has its own defaults and would take minutes.
-  // Where it fails, the defaults serve.
-  if (!tiles && !software) {
-    await linalg.tune().then(
-      (found) => tunings.saveTiles(key, found),
-      () => undefined,
-    );
-  }
+  const linalg = await WebGpuLinearAlgebra.createTuned(device, shaderSource, tunings);
   return {
     runtime: new Runtime(ort, device),
     linalg,

@@ -1,10 +1,10 @@
 /** The tuning on a real device: it ends, what it finds is of use, and it leaves nothing behind. */
 import { expect, it } from 'vitest';
 import { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
-import { tileFits, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
-import { tileTableSchema, tuningKey } from '../../src/engine/linalg/webgpu/tuning.ts';
+import { tileFits, TILES, type TileTable } from '../../src/engine/linalg/webgpu/tiles.ts';
+import { tileTableSchema, tuningKey, type TuningStore } from '../../src/engine/linalg/webgpu/tuning.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
-import { adapterInfo } from '../../src/engine/runtime/gpu.ts';
+import { adapterInfo, isSoftware } from '../../src/engine/runtime/gpu.ts';
 import { gaussian, product } from '../unit/linalg/plain.ts';
 import { relativeError } from '../unit/compare.ts';
 import { gpuSuite, shaderSource } from './suite.ts';
@@ -40,6 +40,20 @@ it('passes over tiles that the driver refuses', async () => {
     gpu.createComputePipelineAsync = create;
   }
   expect(suite.device.liveBuffers).toBe(0);
+});
+
+it('uses the tiles that were kept, and tunes no driver that runs on the CPU', async () => {
+  const kept: TileTable = { small: '64×64', medium: '32×32', large: '64×64' };
+  const saved: TileTable[] = [];
+  const storeOf = (tiles: TileTable | null): TuningStore => ({
+    loadTiles: () => Promise.resolve(tiles),
+    saveTiles: (_, found) => Promise.resolve(void saved.push(found)),
+  });
+  const known = await WebGpuLinearAlgebra.createTuned(suite.device, shaderSource, storeOf(kept));
+  expect(known.productDevice.tiles).toEqual(kept);
+  expect(saved).toEqual([]);
+  const unknown = await WebGpuLinearAlgebra.createTuned(suite.device, shaderSource, storeOf(null));
+  expect(saved).toEqual(isSoftware(adapterInfo(suite.device.gpu)) ? [] : [unknown.productDevice.tiles]);
 });
 
 it('keeps what it finds under a name that tells adapters apart', () => {

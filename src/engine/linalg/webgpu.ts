@@ -41,7 +41,7 @@ import { piecesOf, piecewiseProductSteps, type Product, type ProductDevice, prod
 import { DoubleRefinement, TwoFloatRefinement, type System } from './webgpu/refinement.ts';
 import { DEFAULT_TILES, SMALLEST_TILES, supportedTiles, type TileTable } from './webgpu/tiles.ts';
 import { inverseSides, inversionSteps, triangularSteps, wideningSteps } from './webgpu/triangular.ts';
-import { tuneTiles } from './webgpu/tuning.ts';
+import { tuneTiles, tuningKey, type TuningStore } from './webgpu/tuning.ts';
 import { keepsTwoFloatArithmetic } from './webgpu/two-float-check.ts';
 
 /** Refinement ends with a correction this small beside the solution: half the spacing of float32, which it is rounded to. */
@@ -116,6 +116,29 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
     await runner.prepare(kernels.addScaled);
     const twoFloat = await keepsTwoFloatArithmetic(device, runner);
     return new WebGpuLinearAlgebra(device, runner, productDevice(device, options), twoFloat);
+  }
+
+  /**
+   * With the tiles that are fastest on this GPU: tuned once, kept from then on. A driver that runs on the CPU has its own defaults and
+   * would take minutes; where the tuning fails, defaults serve.
+   * @throws DeviceError as {@link create} does
+   */
+  static async createTuned(
+    device: GpuDevice,
+    shaderSource: ShaderSource,
+    tunings: TuningStore,
+  ): Promise<WebGpuLinearAlgebra> {
+    const info = adapterInfo(device.gpu);
+    const key = tuningKey(info);
+    const tiles = (await tunings.loadTiles(key)) ?? undefined;
+    const linalg = await WebGpuLinearAlgebra.create(device, shaderSource, { tiles });
+    if (!tiles && !isSoftware(info)) {
+      await linalg.tune().then(
+        (found) => tunings.saveTiles(key, found),
+        () => undefined,
+      );
+    }
+    return linalg;
   }
 
   /** What products are computed with here. */

@@ -30,6 +30,12 @@ const tileName = z.enum(Object.keys(TILES) as [TileName, ...TileName[]]);
 /** What {@link tuneTiles} found, as it is kept. */
 export const tileTableSchema = z.object({ small: tileName, medium: tileName, large: tileName });
 
+/** Keeps which tiles of matrix products are fastest on a GPU. */
+export interface TuningStore {
+  loadTiles(key: string): Promise<TileTable | null>;
+  saveTiles(key: string, tiles: TileTable): Promise<void>;
+}
+
 /** What the result of a tuning is kept under: it holds for this adapter and these kernels. */
 export function tuningKey({ vendor, architecture, device, description }: GPUAdapterInfo): string {
   return [VERSION, vendor, architecture, device, description].join('/');
