@@ -61,16 +61,22 @@ export async function measure(
       entrants.push({ name: contestant.name, prepared, repeats, samples: [once] });
       experience.set(`${contestant.name} ${work.operation}`, { milliseconds: once, operations: operationsOf(work) });
     } catch (error) {
-      failures[contestant.name] = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      failures[contestant.name] = reasonOf(error);
     }
   }
   for (let sample = 0; sample < SAMPLES; sample += 1) {
-    for (const { prepared, repeats, samples } of entrants) {
-      if (samples[0] < PATIENCE) samples.push((await timed(prepared, repeats)) / repeats);
+    for (const { name, prepared, repeats, samples } of entrants) {
+      if (samples[0] >= PATIENCE || name in failures) continue;
+      try {
+        samples.push((await timed(prepared, repeats)) / repeats);
+      } catch (error) {
+        failures[name] = reasonOf(error);
+      }
     }
   }
   for (const { prepared } of entrants) await prepared.dispose();
-  const milliseconds = Object.fromEntries(entrants.map(({ name, samples }) => [name, median(samples)]));
+  const finishers = entrants.filter(({ name }) => !(name in failures));
+  const milliseconds = Object.fromEntries(finishers.map(({ name, samples }) => [name, median(samples)]));
   const own = results.get('ours');
   return {
     case: nameOf(work),
@@ -84,6 +90,10 @@ export async function measure(
     ),
     failures,
   };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.split('\n')[0] : String(error);
 }
 
 async function timed(prepared: Prepared, count: number): Promise<number> {

@@ -2,7 +2,7 @@
 
 /** Side of the diagonal blocks that are factored and inverted in the memory of one workgroup. */
 export const BLOCK = 64;
-/** Side of the diagonal blocks whose inverses a triangular solve multiplies by; a power of two times {@link BLOCK}. */
+/** Largest side of the diagonal blocks whose inverses a triangular solve multiplies by; a power of two times {@link BLOCK}. */
 export const SOLVE_BLOCK = 256;
 /** Columns of a Cholesky panel; the rest of the matrix is updated once for each panel. */
 export const PANEL = 256;

@@ -26,10 +26,13 @@ export function inversionSteps(device: ProductDevice, l: Matrix, inverses: Tenso
   );
 }
 
-/** From the side of the inverses that {@link inversionSteps} yields to the one that a solve of `size` rows wants, doubling. */
+/**
+ * From the side of the inverses that {@link inversionSteps} yields to the one that a solve of `size` rows wants, doubling: a fourth of the rows,
+ * since larger blocks hold more zeros that are multiplied by, and save no more steps.
+ */
 export function inverseSides(size: number): number[] {
   const sides = [BLOCK];
-  for (let side = BLOCK; side < Math.min(size, SOLVE_BLOCK); side *= 2) sides.push(2 * side);
+  for (let side = BLOCK; side < Math.min(size / 4, SOLVE_BLOCK); side *= 2) sides.push(2 * side);
   return sides;
 }
 
