@@ -1,5 +1,6 @@
 // C = alpha · op(A) · op(B), or C += that: op(A) is [m, k], op(B) is [k, n], each row-major with a stride of its own between rows, so
-// that a block of a larger matrix will do. Joined with operands-vec4.wgsl or operands-scalar.wgsl, which read and write memory.
+// that a block of a larger matrix will do. Joined with operands-vec4.wgsl or operands-scalar.wgsl, which read and write memory, and with
+// left-workgroup.wgsl or left-quad.wgsl, which bring the elements of A to the threads.
 //
 // A workgroup computes a TILE_M × TILE_N tile of C, a thread 4 × 4 elements of it or up to 8 × 8, as one, two or four blocks of 4 × 4. Steps
 // of the ladder that are taken here, and what each is for:
@@ -9,11 +10,15 @@
 // 3. vec4 loads from memory and from workgroup memory: a fourth of the instructions. A thread brings a block of 4 × 4 and
 //    turns it in its registers where k runs along the rows, so both tiles lie with k outermost in every orientation.
 // 4. Double buffering: the next tiles are on their way from memory while this one is multiplied, and one barrier a step is enough.
-// 5. Tile shapes are constants that the host sets (tiles.ts), per adapter and shape.
+// 5. Nothing but products in the innermost loop: compilers of WGSL clamp every index that they cannot prove, and count the rounds of
+//    every loop that they cannot see the end of. So loops over the tiles run from zero to constants, and indices are made of
+//    their counters alone. What is read from memory beyond a matrix's rows or columns is not masked either: it is not written.
+// 6. Where quads of a subgroup can hand on what they read, a fourth of the reads of A from workgroup memory is enough.
+// 7. Tile shapes are constants that the host sets (tiles.ts), per adapter and shape.
 // docs/performance.md has what they bought.
 //
 // LOWER leaves out the tiles above the diagonal (symmetric C), MIRROR writes what is below it to its mirror place too. Batches lie
-// `batch_*` elements apart; a product with few tiles and a long k is cut into a batch along k (sum.wgsl adds it up).
+// `batch_*` elements apart; a product with few tiles and a long k is cut into a batch along k (sum_slices of elementwise.wgsl adds it up).
 
 struct Params {
   workgroups: u32,

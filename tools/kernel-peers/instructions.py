@@ -1,4 +1,4 @@
-"""What a GPU's compiler makes of the tiled product, without the GPU: instructions of the innermost loop, registers, workgroup memory.
+"""What a GPU's compiler makes of matrix products, without the GPU: instructions of the innermost loop, registers, workgroup memory.
 
 Mesa's RADV compiles for any AMD GPU when RADV_FORCE_FAMILY names one. Dawn turns the WGSL into SPIR-V (bench/kernels/spirv.ts), spirv-as assembles it, RADV
 compiles it and says what came out. Run in the project's folder, with Mesa's Vulkan drivers and spirv-tools installed:
@@ -18,10 +18,11 @@ import subprocess
 import vulkan as vk
 from vulkan._vulkan import ffi, lib
 
+LEAST_PRODUCTS = 4
 DUMP = ["npx", "tsx", "bench/kernels/spirv.ts"]
 SPIRV_MARK = "/* Dumped SPIRV disassembly */"
 ENTRY_POINT = "dawn_entry_point"
-BINDINGS = 4
+DESCRIPTORS = {"Uniform": vk.VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, "StorageBuffer": vk.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER}
 # What assemblers before SPIRV-Tools 2024 do not know, and what changes no instruction.
 UNKNOWN = re.compile(r".*(MaximallyReconverges|SPV_KHR_maximal_reconvergence).*\n")
 FMA = re.compile(r"^\s*v_(dual_)?(fmac|fma|pk_fma|mad)_")
@@ -29,20 +30,30 @@ NO_INSTRUCTION = re.compile(r"^\s*(s_delay_alu|s_nop|\()|^\s*$")
 
 
 def dumped():
-    """Name of each tile and its SPIR-V, from whatever driver Dawn finds: the text does not depend on it."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("VK_ICD_FILENAMES", "RADV_FORCE_FAMILY")}
-    result = subprocess.run(DUMP, capture_output=True, text=True, env=environment, check=True)
-    text = result.stdout + result.stderr
-    names = json.loads(next(line for line in result.stdout.splitlines() if line.startswith('["')))
-    parts = [part for part in text.split(SPIRV_MARK)[1:]]
-    modules = [re.match(r".*?OpFunctionEnd\s*(?=\n[^\s%]|\Z)", part, re.S)[0] for part in parts]
-    assert len(names) == len(modules), f"{len(names)} tiles, {len(modules)} modules"
+    """Names of the products and their SPIR-V, from whatever driver Dawn finds: the text does not depend on it."""
+    chosen = ("VK_ICD_FILENAMES", "RADV_FORCE_FAMILY")
+    environment = {key: value for key, value in os.environ.items() if key not in chosen}
+    result = subprocess.run(DUMP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=True)
+    names = json.loads(next(line for line in reversed(result.stdout.splitlines()) if line.startswith('["')))
+    parts = result.stdout.split(SPIRV_MARK)[1:]
+    modules = [part[: part.rindex("OpFunctionEnd") + len("OpFunctionEnd\n")] for part in parts]
+    assert len(names) == len(modules), f"{len(names)} pipelines, {len(modules)} modules"
     for name, module in zip(names, modules):
+        text = UNKNOWN.sub("", module)
         assembled = subprocess.run(
-            ["spirv-as", "--target-env", "vulkan1.3", "-o", "-", "-"],
-            input=UNKNOWN.sub("", module).encode(), capture_output=True, check=True,
+            ["spirv-as", "--target-env", "vulkan1.3", "-o", "-", "-"], input=text.encode(), capture_output=True, check=True
         )
-        yield name, assembled.stdout
+        yield name, assembled.stdout, bindings_of(text)
+
+
+def bindings_of(text):
+    """{(group, binding): descriptor type} of a module."""
+    numbers = {kind: dict(re.findall(rf"OpDecorate (\S+) {kind} (\d+)", text)) for kind in ("DescriptorSet", "Binding")}
+    classes = dict(re.findall(r"(\S+) = OpVariable \S+ (Uniform|StorageBuffer)", text))
+    return {
+        (int(numbers["DescriptorSet"][name]), int(numbers["Binding"][name])): DESCRIPTORS[classes[name]]
+        for name in classes
+    }
 
 
 def open_device():
@@ -70,20 +81,20 @@ def open_device():
     )
 
 
-def compiled(device, code):
+def compiled(device, code, descriptors):
     """{statistic: number} and the assembly of a compute shader."""
     module = vk.vkCreateShaderModule(device, vk.VkShaderModuleCreateInfo(codeSize=len(code), pCode=code), None)
-    bindings = [
-        vk.VkDescriptorSetLayoutBinding(
-            binding=i,
-            descriptorType=vk.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER if i else vk.VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER,
-            descriptorCount=1,
-            stageFlags=vk.VK_SHADER_STAGE_COMPUTE_BIT,
-        )
-        for i in range(BINDINGS)
-    ]
-    group = vk.vkCreateDescriptorSetLayout(device, vk.VkDescriptorSetLayoutCreateInfo(pBindings=bindings), None)
-    layout = vk.vkCreatePipelineLayout(device, vk.VkPipelineLayoutCreateInfo(pSetLayouts=[group]), None)
+    groups = []
+    for group in range(max(group for group, _ in descriptors) + 1):
+        bindings = [
+            vk.VkDescriptorSetLayoutBinding(
+                binding=binding, descriptorType=kind, descriptorCount=1, stageFlags=vk.VK_SHADER_STAGE_COMPUTE_BIT
+            )
+            for (owner, binding), kind in descriptors.items()
+            if owner == group
+        ]
+        groups.append(vk.vkCreateDescriptorSetLayout(device, vk.VkDescriptorSetLayoutCreateInfo(pBindings=bindings), None))
+    layout = vk.vkCreatePipelineLayout(device, vk.VkPipelineLayoutCreateInfo(pSetLayouts=groups), None)
     stage = vk.VkPipelineShaderStageCreateInfo(stage=vk.VK_SHADER_STAGE_COMPUTE_BIT, module=module, pName=ENTRY_POINT)
     capture = (
         vk.VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR
@@ -140,12 +151,20 @@ def innermost(text):
     return max(counts, key=lambda count: count[1])
 
 
-device = open_device()
-print(f"{'tile':24} {'registers':>9} {'spilled':>7} {'workgroup':>9} {'instructions, reads a multiplication':>38}")
-for name, code in dumped():
-    numbers, text = compiled(device, code)
-    instructions, products, reads = innermost(text)
-    print(
-        f"{name:24} {numbers['VGPRs']:9} {numbers['Spilled VGPRs']:7} {numbers['LDS size']:9}"
-        f" {instructions / products:27.3f} {reads / products:10.4f}"
-    )
+def main():
+    device = open_device()
+    print("product                  registers  spilled  workgroup memory  instructions and reads a multiplication")
+    for name, code, descriptors in dumped():
+        numbers, text = compiled(device, code, descriptors)
+        instructions, products, reads = innermost(text)
+        # Whatever else a peer compiles: copies, transpositions.
+        if products < LEAST_PRODUCTS:
+            continue
+        print(
+            f"{name:24} {numbers['VGPRs']:9} {numbers['Spilled VGPRs']:8} {numbers['LDS size']:17}"
+            f"  {instructions / products:12.2f} {reads / products:9.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,9 @@
 /** Finds the tiles that are fastest on an adapter, by trying them. */
 import { z } from 'zod';
 import { seededRandom } from '../../random.ts';
-import type { GpuDevice } from '../../runtime/device.ts';
+import { type GpuDevice, readFloats } from '../../runtime/device.ts';
 import { scoped } from '../../runtime/scope.ts';
+import type { Tensor } from '../../runtime/tensor.ts';
 import type { Dispatch, KernelRunner } from './kernel-runner.ts';
 import { matrixOf } from './matrix.ts';
 import { type ProductDevice, productSteps } from './products.ts';
@@ -20,6 +21,8 @@ import {
 const VERSION = 2;
 /** Every tile is timed so often, in turn with the others, and its best time counts: what disturbs a GPU only ever slows it down. */
 const ROUNDS = 4;
+/** Largest difference between two tiles' results; sums of thousands of products below ¼ keep four digits more. */
+const AGREEMENT = 1e-2;
 /** Products in one submission, so that submitting does not count: as many as fit in so many milliseconds, at most the limit. */
 const SUBMISSION = 10;
 const MOST_PRODUCTS = 32;
@@ -81,11 +84,15 @@ function timesOf(
       return (performance.now() - start) / count;
     };
     const times = {} as Record<TileName, number>;
+    let expected: Float32Array | null = null;
     for (const name of names) {
       try {
+        clear(device, result);
         // Compiles.
         await time(name, 1);
-        times[name] = await time(name, 1);
+        const found = await readFloats(device, result);
+        expected ??= found;
+        times[name] = agree(found, expected) ? await time(name, 1) : Infinity;
       } catch {
         // A tile that this driver refuses is none for this GPU; there are others.
         times[name] = Infinity;
@@ -99,4 +106,15 @@ function timesOf(
     }
     return times;
   });
+}
+
+function clear({ gpu }: GpuDevice, { buffer }: Tensor): void {
+  const encoder = gpu.createCommandEncoder({ label: 'tuning' });
+  encoder.clearBuffer(buffer);
+  gpu.queue.submit([encoder.finish()]);
+}
+
+/** Whether two products of elements below ½ are the same but for rounding: a driver may number quads otherwise, or compile a tile wrongly. */
+function agree(found: Float32Array, expected: Float32Array): boolean {
+  return found.every((value, i) => Math.abs(value - expected[i]) < AGREEMENT);
 }
