@@ -14,7 +14,9 @@
 //    every loop that they cannot see the end of. So loops over the tiles run from zero to constants, and indices are made of
 //    their counters alone. What is read from memory beyond a matrix's rows or columns is not masked either: it is not written.
 // 6. Where quads of a subgroup can hand on what they read, a fourth of the reads of A from workgroup memory is enough.
-// 7. Tile shapes are constants that the host sets (tiles.ts), per adapter and shape.
+// 7. Where workgroup memory is ordinary memory (drivers that run on the CPU, some GPUs of phones), nothing is staged: `matmul_direct` reads
+//    from memory what it multiplies.
+// 8. Tile shapes are constants that the host sets (tiles.ts), per adapter and shape.
 // docs/performance.md has what they bought.
 //
 // LOWER leaves out the tiles above the diagonal (symmetric C), MIRROR writes what is below it to its mirror place too. Batches lie
@@ -64,70 +66,89 @@ override BLOCKS: u32 = BLOCKS_A + WIDTH_B * DEPTH;
 var<workgroup> a_tiles: array<vec4f, 2u * TILE_K * WIDTH_A>;
 var<workgroup> b_tiles: array<vec4f, 2u * TILE_K * WIDTH_B>;
 
-// The 4 × 4 block of an operand that this thread brings at every step, and where it puts it.
-struct Errand {
+const COUNT = vec4u(0u, 1u, 2u, 3u);
+
+// Where a 4 × 4 block of an operand lies in memory, for the tile's first k.
+struct Source {
   is_a: bool,
-  busy: bool,
-  // First k of the block, inside the tile.
+  // The block's first k, inside the tile.
   k: u32,
-  // Of its first vector in workgroup memory.
-  place: u32,
-  // Of its four vectors in the operand, and how many elements further they are for each k.
-  source: vec4u,
+  // Its four vectors, and how many elements further they are for each k.
+  vectors: vec4u,
   step: u32,
 }
 
-fn errand(thread: u32, row_start: u32, column_start: u32, batch: u32) -> Errand {
-  let is_a = thread < BLOCKS_A;
-  let number = select(thread - BLOCKS_A, thread, is_a);
-  let width = select(WIDTH_B, WIDTH_A, is_a);
+// Whether the elements of a vector in memory go along k, not along the rows or columns of C.
+fn along_k(is_a: bool) -> bool {
+  return select(TRANSPOSE_B, !TRANSPOSE_A, is_a);
+}
+
+// `across` is the first of the block's rows of C (columns, for B). What is beyond the operand ends up beyond C, and is not written:
+// anything may be read instead.
+fn source(is_a: bool, k: u32, across: u32, batch: u32) -> Source {
   let stride = select(params.stride_b, params.stride_a, is_a);
-  // Neighbouring threads go along the rows in memory.
-  let along_k = select(TRANSPOSE_B, !TRANSPOSE_A, is_a);
-  let k = 4u * select(number / width, number % DEPTH, along_k);
-  let across4 = select(number % width, number / DEPTH, along_k);
-  // What is beyond the operand ends up beyond C, and is not written: anything may be read instead.
-  let across = select(column_start, row_start, is_a) + 4u * across4;
   let last = select(params.n, params.m, is_a) - 1u;
   let base = batch * select(params.batch_b, params.batch_a, is_a);
-  return Errand(
+  return Source(
     is_a,
-    thread < BLOCKS,
     k,
-    k * width + across4,
     base + select(
       (k + COUNT) * stride + min(across, last / 4u * 4u),
       min(across + COUNT, vec4u(last)) * stride + k,
-      along_k,
+      along_k(is_a),
     ),
-    select(stride, 1u, along_k),
+    select(stride, 1u, along_k(is_a)),
   );
 }
 
-const COUNT = vec4u(0u, 1u, 2u, 3u);
-
 // Rows of the result run along k.
-fn fetch(what: Errand, depth: u32) -> mat4x4f {
-  let k = depth + what.k;
-  if (!what.busy || k >= params.k) { return mat4x4f(); }
-  let source = what.source + depth * what.step;
+fn fetch(whence: Source, depth: u32) -> mat4x4f {
+  let k = depth + whence.k;
+  if (k >= params.k) { return mat4x4f(); }
+  let at = whence.vectors + depth * whence.step;
   var block: mat4x4f;
-  if (what.is_a) {
-    block = mat4x4f(a_vector(source.x), a_vector(source.y), a_vector(source.z), a_vector(source.w));
+  if (whence.is_a) {
+    block = mat4x4f(a_vector(at.x), a_vector(at.y), a_vector(at.z), a_vector(at.w));
     if (!TRANSPOSE_A) { block = transpose(block); }
   } else {
-    block = mat4x4f(b_vector(source.x), b_vector(source.y), b_vector(source.z), b_vector(source.w));
+    block = mat4x4f(b_vector(at.x), b_vector(at.y), b_vector(at.z), b_vector(at.w));
     if (TRANSPOSE_B) { block = transpose(block); }
   }
-  if (k + 1u >= params.k) { block[1] = vec4f(); }
-  if (k + 2u >= params.k) { block[2] = vec4f(); }
-  if (k + 3u >= params.k) { block[3] = vec4f(); }
+  if (k + 4u > params.k) {
+    if (k + 1u >= params.k) { block[1] = vec4f(); }
+    if (k + 2u >= params.k) { block[2] = vec4f(); }
+    if (k + 3u >= params.k) { block[3] = vec4f(); }
+  }
   return block;
+}
+
+// The block that this thread brings to workgroup memory at every step.
+struct Errand {
+  source: Source,
+  busy: bool,
+  // Of its first vector in workgroup memory.
+  place: u32,
+}
+
+fn errand(thread: u32, tile: Place) -> Errand {
+  let is_a = thread < BLOCKS_A;
+  let number = select(thread - BLOCKS_A, thread, is_a);
+  let width = select(WIDTH_B, WIDTH_A, is_a);
+  // Neighbouring threads go along the rows in memory.
+  let k = 4u * select(number / width, number % DEPTH, along_k(is_a));
+  let across4 = select(number % width, number / DEPTH, along_k(is_a));
+  let across = select(tile.column, tile.row, is_a) + 4u * across4;
+  return Errand(source(is_a, k, across, tile.batch), thread < BLOCKS, k * width + across4);
+}
+
+fn brought(what: Errand, depth: u32) -> mat4x4f {
+  if (!what.busy) { return mat4x4f(); }
+  return fetch(what.source, depth);
 }
 
 fn stage(what: Errand, block: mat4x4f, buffer: u32) {
   if (!what.busy) { return; }
-  if (what.is_a) {
+  if (what.source.is_a) {
     let at = buffer * TILE_K * WIDTH_A + what.place;
     a_tiles[at] = block[0];
     a_tiles[at + WIDTH_A] = block[1];
@@ -189,6 +210,37 @@ fn put_mirrored(base: u32, row: u32, column: u32, sum: mat4x4f, strictly_lower: 
   if (MIRROR && strictly_lower) { put(base, column, row, transpose(sum)); }
 }
 
+// The tile that a workgroup computes.
+struct Place {
+  batch: u32,
+  row: u32,
+  column: u32,
+}
+
+fn place_of(number: u32) -> Place {
+  let tiles_n = (params.n + TILE_N - 1u) / TILE_N;
+  let tiles = tiles_n * ((params.m + TILE_M - 1u) / TILE_M);
+  let within = number % tiles;
+  return Place(number / tiles, within / tiles_n * TILE_M, within % tiles_n * TILE_N);
+}
+
+fn left_out(place: Place) -> bool {
+  return LOWER && place.column >= place.row + TILE_M;
+}
+
+// `x` and `y` number a thread's first blocks of columns and rows.
+fn put_all(place: Place, x: u32, y: u32, sums: Sums) {
+  let base = place.batch * params.batch_c;
+  let row = place.row + 4u * y;
+  let column = place.column + 4u * x;
+  // Tiles of symmetric matrices are square: only those on the diagonal cross it, and they are computed whole.
+  let strictly_lower = place.column < place.row;
+  put_mirrored(base, row, column, sums.s00, strictly_lower);
+  if (WIDE_N) { put_mirrored(base, row, column + TILE_N / 2u, sums.s01, strictly_lower); }
+  if (WIDE_M) { put_mirrored(base, row + TILE_M / 2u, column, sums.s10, strictly_lower); }
+  if (WIDE_M && WIDE_N) { put_mirrored(base, row + TILE_M / 2u, column + TILE_N / 2u, sums.s11, strictly_lower); }
+}
+
 @compute @workgroup_size(THREADS)
 fn matmul(
   @builtin(workgroup_id) group: vec3u,
@@ -197,22 +249,18 @@ fn matmul(
 ) {
   let number = group.x + group.y * groups.x;
   if (number >= params.workgroups) { return; }
-  let tiles_n = (params.n + TILE_N - 1u) / TILE_N;
-  let tiles = tiles_n * ((params.m + TILE_M - 1u) / TILE_M);
-  let batch = number / tiles;
-  let row_start = (number % tiles) / tiles_n * TILE_M;
-  let column_start = (number % tiles) % tiles_n * TILE_N;
-  if (LOWER && column_start >= row_start + TILE_M) { return; }
+  let place = place_of(number);
+  if (left_out(place)) { return; }
 
   let x = thread % THREADS_N;
   let y = thread / THREADS_N;
-  let what = errand(thread, row_start, column_start, batch);
+  let what = errand(thread, place);
   var sums: Sums;
-  stage(what, fetch(what, 0u), 0u);
+  stage(what, brought(what, 0u), 0u);
   workgroupBarrier();
   for (var depth = 0u; depth < params.k; depth += 2u * TILE_K) {
     for (var buffer = 0u; buffer < 2u; buffer++) {
-      let next = fetch(what, depth + (buffer + 1u) * TILE_K);
+      let next = brought(what, depth + (buffer + 1u) * TILE_K);
       for (var k4 = 0u; k4 < DEPTH; k4++) {
         let k = buffer * TILE_K + 4u * k4;
         let own = (k + x % 4u) * WIDTH_A + y;
@@ -254,13 +302,39 @@ fn matmul(
     }
   }
 
-  let base = batch * params.batch_c;
-  let row = row_start + 4u * y;
-  let column = column_start + 4u * x;
-  // Tiles of symmetric matrices are square: only those on the diagonal cross it, and they are computed whole.
-  let strictly_lower = column_start < row_start;
-  put_mirrored(base, row, column, sums.s00, strictly_lower);
-  if (WIDE_N) { put_mirrored(base, row, column + TILE_N / 2u, sums.s01, strictly_lower); }
-  if (WIDE_M) { put_mirrored(base, row + TILE_M / 2u, column, sums.s10, strictly_lower); }
-  if (WIDE_M && WIDE_N) { put_mirrored(base, row + TILE_M / 2u, column + TILE_N / 2u, sums.s11, strictly_lower); }
+  put_all(place, x, y, sums);
+}
+
+// The same without workgroup memory or barriers: threads that need the same block each read it, from caches if all goes well.
+@compute @workgroup_size(THREADS)
+fn matmul_direct(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let number = group.x + group.y * groups.x;
+  if (number >= params.workgroups) { return; }
+  let place = place_of(number);
+  if (left_out(place)) { return; }
+
+  let x = thread % THREADS_N;
+  let y = thread / THREADS_N;
+  let rows0 = source(true, 0u, place.row + 4u * y, place.batch);
+  let rows1 = source(true, 0u, place.row + 4u * y + TILE_M / 2u, place.batch);
+  let columns0 = source(false, 0u, place.column + 4u * x, place.batch);
+  let columns1 = source(false, 0u, place.column + 4u * x + TILE_N / 2u, place.batch);
+  var sums: Sums;
+  for (var depth = 0u; depth < params.k; depth += 4u) {
+    let left0 = fetch(rows0, depth);
+    let right0 = fetch(columns0, depth);
+    var left1: mat4x4f;
+    var right1: mat4x4f;
+    if (WIDE_M) { left1 = fetch(rows1, depth); }
+    if (WIDE_N) { right1 = fetch(columns1, depth); }
+    sums = multiplied(sums, left0[0], left1[0], right0[0], right1[0]);
+    sums = multiplied(sums, left0[1], left1[1], right0[1], right1[1]);
+    sums = multiplied(sums, left0[2], left1[2], right0[2], right1[2]);
+    sums = multiplied(sums, left0[3], left1[3], right0[3], right1[3]);
+  }
+  put_all(place, x, y, sums);
 }

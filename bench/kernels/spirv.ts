@@ -7,7 +7,7 @@ import { createDawnDevice } from '../../src/cli/dawn.ts';
 import { KernelRunner } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
 import { matrixOf } from '../../src/engine/linalg/webgpu/matrix.ts';
 import { productSteps } from '../../src/engine/linalg/webgpu/products.ts';
-import { tileFits, type TileName, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
+import { onlyTile, tileFits, type TileName, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
 import { GpuDevice } from '../../src/engine/runtime/device.ts';
 import type { Case } from './cases.ts';
 import { jaxJs, onnxruntime, tensorflow } from './contestants.ts';
@@ -36,7 +36,7 @@ GPUDevice.prototype.createComputePipelineAsync = function (descriptor) {
 const [a, b, c] = ['a', 'b', 'c'].map((name) => matrixOf(device.allocate([SIDE, SIDE], 'float32', name)));
 for (const name of (Object.keys(TILES) as TileName[]).filter((tile) => tileFits(TILES[tile], gpu))) {
   current = name;
-  const products = { tiles: { small: name, medium: name, large: name }, bindingBytes: 2 ** 27, subgroups: false };
+  const products = { tiles: onlyTile(name), bindingBytes: 2 ** 27, subgroups: false };
   await new KernelRunner(device, readShader).run(productSteps(products, { a, b, c }), name);
 }
 for (const peer of [onnxruntime(await importWebGpuOrt(), device), await jaxJs(), await tensorflow()]) {

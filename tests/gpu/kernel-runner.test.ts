@@ -94,7 +94,7 @@ describe('KernelRunner', () => {
 
 describe('WebGpuLinearAlgebra', () => {
   it('frees what it made when a kernel fails, and nothing of the caller’s', async () => {
-    const broken = ['skinny.wgsl', 'cholesky.wgsl', 'loss.wgsl'];
+    const broken = ['matmul.wgsl', 'skinny.wgsl', 'cholesky.wgsl', 'loss.wgsl'];
     const linalg = await WebGpuLinearAlgebra.create(suite.device, (file) =>
       broken.includes(file) ? 'not a shader' : readShader(file),
     );

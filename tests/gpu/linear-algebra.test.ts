@@ -1,5 +1,6 @@
 /** The WGSL kernels against double precision, over shapes off the tile sizes, on memory full of NaN. */
 import { describe } from 'vitest';
+import { DEFAULT_TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
 import { testLinearAlgebra, testMatrices } from '../unit/linalg/suite.ts';
 import { openGpu } from './suite.ts';
 
@@ -7,6 +8,10 @@ const TOLERANCE = { direct: 1e-5, solve: 1e-5, update: 1e-4 };
 
 describe('WebGpuLinearAlgebra', () => {
   testLinearAlgebra(openGpu, TOLERANCE);
+});
+
+describe('WebGpuLinearAlgebra with the tiles of a GPU', () => {
+  testMatrices(() => openGpu({ tiles: DEFAULT_TILES }), TOLERANCE);
 });
 
 describe('WebGpuLinearAlgebra on matrices larger than one binding', () => {

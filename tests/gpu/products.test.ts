@@ -9,7 +9,14 @@ import {
   type ProductDevice,
   productSteps,
 } from '../../src/engine/linalg/webgpu/products.ts';
-import { type Tile, tileFits, type TileName, TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
+import {
+  onlyTile,
+  type SkinnyKernel,
+  type Tile,
+  tileFits,
+  type TileName,
+  TILES,
+} from '../../src/engine/linalg/webgpu/tiles.ts';
 import { readFloats } from '../../src/engine/runtime/device.ts';
 import { decodeFloats, encodeFloats } from '../../src/engine/weights/dtype.ts';
 import { gaussian, product, type Values } from '../unit/linalg/plain.ts';
@@ -23,7 +30,7 @@ const ORIENTATIONS = [false, true].flatMap((transposeA) =>
 );
 
 function withTile(name: TileName, options: Partial<ProductDevice> = {}): ProductDevice {
-  return { tiles: { small: name, medium: name, large: name }, bindingBytes: 2 ** 27, subgroups: false, ...options };
+  return { tiles: onlyTile(name), bindingBytes: 2 ** 27, subgroups: false, ...options };
 }
 
 function upload(values: Float32Array, rows: number, columns: number): Matrix {
@@ -134,7 +141,11 @@ describe.each(Object.entries(TILES) as [TileName, Tile][])('the tile %s', (name,
 });
 
 describe('few columns or rows', () => {
-  for (const subgroups of [false, true]) {
+  for (const [how, skinny, subgroups] of [
+    ['', 'lanes', false],
+    [', with subgroups', 'lanes', true],
+    [', with narrow tiles', 'direct', false],
+  ] as const satisfies [string, SkinnyKernel, boolean][]) {
     for (const shape of [
       [1, 1, 1],
       [130, 1, 33],
@@ -143,13 +154,15 @@ describe('few columns or rows', () => {
       [200, 4, 64],
       [31, 5, 8],
       [8, 257, 70],
+      [520, 7, 20],
+      [4, 260, 12],
       [129, 16, 257],
       [16, 16, 1000],
       [13, 40, 2],
     ] as const) {
-      it(`${shape.join(' × ')}${subgroups ? ', with subgroups' : ''}`, async ({ skip }) => {
+      it(`${shape.join(' × ')}${how}`, async ({ skip }) => {
         if (subgroups && !suite.device.gpu.features.has('subgroups')) skip();
-        await checkAll(withTile('32×32', { subgroups }), shape);
+        await checkAll(withTile('32×32', { tiles: onlyTile('32×32', skinny), subgroups }), shape);
       });
     }
   }

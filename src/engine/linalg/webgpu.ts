@@ -39,7 +39,7 @@ import * as kernels from './webgpu/kernels.ts';
 import { matrixOf } from './webgpu/matrix.ts';
 import { piecesOf, piecewiseProductSteps, type Product, type ProductDevice, productSteps } from './webgpu/products.ts';
 import { DoubleRefinement, TwoFloatRefinement, type System } from './webgpu/refinement.ts';
-import { DEFAULT_TILES, SMALLEST_TILES, supportedTiles, type TileTable } from './webgpu/tiles.ts';
+import { DEFAULT_TILES, PLAINEST_TILES, supportedTiles, type TileTable } from './webgpu/tiles.ts';
 import { inverseSides, inversionSteps, triangularSteps, wideningSteps } from './webgpu/triangular.ts';
 import { tuneTiles, tuningKey, type TuningStore } from './webgpu/tuning.ts';
 import { keepsTwoFloatArithmetic } from './webgpu/two-float-check.ts';
@@ -614,7 +614,7 @@ export class WebGpuLinearAlgebra implements LinearAlgebra {
 }
 
 function productDevice({ gpu }: GpuDevice, { tiles, bindingBytes }: WebGpuOptions): ProductDevice {
-  const wanted = tiles ?? (isSoftware(adapterInfo(gpu)) ? SMALLEST_TILES : DEFAULT_TILES);
+  const wanted = tiles ?? (isSoftware(adapterInfo(gpu)) ? PLAINEST_TILES : DEFAULT_TILES);
   return {
     tiles: supportedTiles(wanted, gpu),
     bindingBytes: bindingBytes ?? gpu.limits.maxStorageBufferBindingSize,

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TuningFile } from '../../../src/cli/tunings.ts';
 import type { TileTable } from '../../../src/engine/linalg/webgpu/tiles.ts';
 
-const TILES: TileTable = { small: '32×32', medium: '64×64', large: '128×128, 8×8' };
+const TILES: TileTable = { small: '32×32', medium: '64×64', large: '128×128, 8×8', skinny: 'lanes' };
 
 let folder: string;
 beforeEach(async () => {

@@ -1,4 +1,5 @@
 /** The kernels of shaders/ as data: file, entry point, parameters in the shader's order, and the tile sizes both sides share. */
+import type { Tile } from './tiles.ts';
 
 /** Side of the diagonal blocks that are factored and inverted in the memory of one workgroup. */
 export const BLOCK = 64;
@@ -24,7 +25,6 @@ const ENABLE_SUBGROUPS = 'enable subgroups;';
 /** Joined with how operands lie in memory, and how threads share those of A. */
 const MATMUL = {
   file: 'matmul.wgsl',
-  entryPoint: 'matmul',
   prelude: STORED_FLOATS,
   parameters: {
     m: 'u32',
@@ -40,10 +40,11 @@ const MATMUL = {
     accumulate: 'u32',
   },
 } as const;
-/** @param options whether rows are read as vectors, and whether quads of a subgroup share what they read of A */
-export function matmul({ vectors, quads }: { readonly vectors: boolean; readonly quads: boolean }) {
+/** @param vectors whether rows are read as vectors */
+export function matmul({ quads = false, direct = false }: Pick<Tile, 'quads' | 'direct'>, vectors: boolean) {
   return {
     ...MATMUL,
+    entryPoint: direct ? 'matmul_direct' : 'matmul',
     prelude: quads ? `${ENABLE_SUBGROUPS}\n${STORED_FLOATS}` : STORED_FLOATS,
     joined: [vectors ? 'operands-vec4.wgsl' : 'operands-scalar.wgsl', quads ? 'left-quad.wgsl' : 'left-workgroup.wgsl'],
   } as const;

@@ -6,7 +6,7 @@ import type { Tensor } from '../../runtime/tensor.ts';
 import { ALIGNMENT, type Dispatch, dispatch } from './kernel-runner.ts';
 import * as kernels from './kernels.ts';
 import { block, hasVectors, type Matrix, middleOf, sliceOf } from './matrix.ts';
-import { type Tile, type TileTable, tileFor } from './tiles.ts';
+import { skinnyTile, type Tile, type TileTable, tileFor } from './tiles.ts';
 
 export interface ProductOptions {
   /** Use Aᵀ: `a` is stored [k, m]. */
@@ -41,7 +41,7 @@ export interface ProductDevice {
   readonly subgroups: boolean;
 }
 
-/** A product whose C has this few rows or columns has its own kernel. */
+/** A product whose C has this few rows or columns has its own kernel or tiles. */
 const SKINNY = 16;
 /** A product is cut along k when there are fewer tiles than this and every piece stays at least so long. */
 const FEW_TILES = 32;
@@ -52,7 +52,9 @@ export function productSteps(device: ProductDevice, product: Product): Dispatch[
   const parts = halves(device, product);
   if (parts) return parts.flatMap((part) => productSteps(device, part));
   const { m, n } = sizesOf(product);
-  if (!product.symmetric && Math.min(m, n) <= SKINNY) return [skinnyProduct(device, product)];
+  if (!product.symmetric && Math.min(m, n) <= SKINNY) {
+    return [device.tiles.skinny === 'lanes' ? skinnyProduct(device, product) : tiledProduct(product, skinnyTile(m, n))];
+  }
   return [tiledProduct(product, tileFor(device.tiles, m, n, product.symmetric !== undefined))];
 }
 
@@ -198,7 +200,7 @@ export function batchedProduct(device: ProductDevice, product: Product, batch: B
 function tiledProduct(product: Product, tile: Tile, batch: Batch = SINGLE): Dispatch {
   const { a, b, c, transposeA, transposeB, alpha = 1, accumulate, symmetric } = product;
   const { m, n, k } = sizesOf(product);
-  const kernel = kernels.matmul({ vectors: [a, b, c].every(hasVectors), quads: tile.quads ?? false });
+  const kernel = kernels.matmul(tile, [a, b, c].every(hasVectors));
   return dispatch({
     kernel: a.half ? kernels.withHalves(kernel) : kernel,
     constants: {

@@ -10,9 +10,11 @@ export interface Tile {
   readonly threadN: 4 | 8;
   /** Quads of a subgroup share what they read of A: needs the feature `subgroups`. */
   readonly quads?: boolean;
+  /** Nothing is staged in workgroup memory: threads read what they multiply from memory and its caches. */
+  readonly direct?: boolean;
 }
 
-/** Small to large, then those for GPUs on which quads are faster than workgroup memory. Threads bring a block of 4 × 4 each, so a tile's operands must not hold more blocks than it has threads. */
+/** Small to large, then those for GPUs on which quads or caches are faster than workgroup memory. Threads bring a block of 4 × 4 each, so a tile's operands must not hold more blocks than it has threads. */
 export const TILES = {
   '32×32': { m: 32, n: 32, k: 16, threadM: 4, threadN: 4 },
   '64×64': { m: 64, n: 64, k: 16, threadM: 4, threadN: 4 },
@@ -22,6 +24,8 @@ export const TILES = {
   '128×128, 8×8, deep': { m: 128, n: 128, k: 16, threadM: 8, threadN: 8 },
   '64×64, 8×8, quads': { m: 64, n: 64, k: 8, threadM: 8, threadN: 8, quads: true },
   '128×128, 8×8, quads': { m: 128, n: 128, k: 8, threadM: 8, threadN: 8, quads: true },
+  '32×32, direct': { m: 32, n: 32, k: 4, threadM: 4, threadN: 4, direct: true },
+  '64×64, 8×8, direct': { m: 64, n: 64, k: 4, threadM: 8, threadN: 8, direct: true },
 } as const satisfies Record<string, Tile>;
 
 export type TileName = keyof typeof TILES;
@@ -38,13 +42,34 @@ export const SHAPE_CLASSES = {
 
 export type ShapeClass = keyof typeof SHAPE_CLASSES;
 
-export type TileTable = Readonly<Record<ShapeClass, TileName>>;
+/**
+ * What computes a C with few rows or columns: skinny.wgsl, in which many threads share a row, or narrow direct tiles, in which a thread
+ * computes whole rows.
+ */
+export type SkinnyKernel = 'lanes' | 'direct';
+
+export type TileTable = Readonly<Record<ShapeClass, TileName> & { skinny: SkinnyKernel }>;
+
+/** One tile for products of every class. */
+export function onlyTile(name: TileName, skinny: SkinnyKernel = 'lanes'): TileTable {
+  return { small: name, medium: name, large: name, skinny };
+}
 
 /** Where nothing was measured: what fills most GPUs. */
-export const DEFAULT_TILES: TileTable = { small: '32×32', medium: '64×64, 8×8', large: '128×128, 8×8' };
+export const DEFAULT_TILES: TileTable = {
+  small: '32×32',
+  medium: '64×64, 8×8',
+  large: '128×128, 8×8',
+  skinny: 'lanes',
+};
 
-/** What every device can do (8 KiB of workgroup memory, 64 threads), and the best for drivers that run on the CPU. */
-export const SMALLEST_TILES: TileTable = { small: '32×32', medium: '64×64, 8×8', large: '64×64, 8×8' };
+/** What every device can do (64 threads and no workgroup memory), and the best for drivers that run on the CPU. */
+export const PLAINEST_TILES: TileTable = {
+  small: '32×32, direct',
+  medium: '64×64, 8×8, direct',
+  large: '64×64, 8×8, direct',
+  skinny: 'direct',
+};
 
 export function threadsOf(tile: Tile): number {
   return (tile.m / tile.threadM) * (tile.n / tile.threadN);
@@ -52,6 +77,7 @@ export function threadsOf(tile: Tile): number {
 
 /** Two buffers of both operands' tiles, in bytes. */
 function workgroupBytes(tile: Tile): number {
+  if (tile.direct) return 0;
   return 2 * 4 * tile.k * (tile.m + tile.n);
 }
 
@@ -67,8 +93,8 @@ export function tileFits(tile: Tile, { limits, features }: Pick<GPUDevice, 'limi
 /** The table, with tiles that are beyond a device replaced by ones that no device lacks. */
 export function supportedTiles(table: TileTable, device: Pick<GPUDevice, 'limits' | 'features'>): TileTable {
   const supported = (name: ShapeClass): TileName =>
-    tileFits(TILES[table[name]], device) ? table[name] : SMALLEST_TILES[name];
-  return { small: supported('small'), medium: supported('medium'), large: supported('large') };
+    tileFits(TILES[table[name]], device) ? table[name] : PLAINEST_TILES[name];
+  return { ...table, small: supported('small'), medium: supported('medium'), large: supported('large') };
 }
 
 export function shapeClass(m: number, n: number): ShapeClass {
@@ -81,4 +107,13 @@ export function shapeClass(m: number, n: number): ShapeClass {
 export function tileFor(table: TileTable, m: number, n: number, square: boolean): Tile {
   const tile: Tile = TILES[table[shapeClass(m, n)]];
   return square && tile.m !== tile.n ? TILES['64×64, 8×8'] : tile;
+}
+
+/** The direct tile of a product with at most 16 rows or columns, 64 threads long. */
+export function skinnyTile(m: number, n: number): Tile {
+  const few = Math.min(m, n);
+  const [long, short] = few <= 4 ? [256, 4] : few <= 8 ? [512, 8] : [256, 16];
+  const thread = few <= 4 ? 4 : 8;
+  const [tileM, tileN] = n <= m ? [long, short] : [short, long];
+  return { m: tileM, n: tileN, k: 4, threadM: thread, threadN: thread, direct: true };
 }

@@ -8,9 +8,11 @@ import type { Dispatch, KernelRunner } from './kernel-runner.ts';
 import { matrixOf } from './matrix.ts';
 import { type ProductDevice, productSteps } from './products.ts';
 import {
+  onlyTile,
+  PLAINEST_TILES,
   SHAPE_CLASSES,
   type ShapeClass,
-  SMALLEST_TILES,
+  type SkinnyKernel,
   tileFits,
   type TileName,
   TILES,
@@ -18,7 +20,7 @@ import {
 } from './tiles.ts';
 
 /** Part of the key that results are kept under: a change of the kernels or of the tiles makes earlier ones worthless. */
-const VERSION = 2;
+const VERSION = 3;
 /** Every tile is timed so often, in turn with the others, and its best time counts: what disturbs a GPU only ever slows it down. */
 const ROUNDS = 4;
 /** Largest difference between two tiles' results; sums of thousands of products below ¼ keep four digits more. */
@@ -28,10 +30,18 @@ const SUBMISSION = 10;
 const MOST_PRODUCTS = 32;
 /** A class whose products would take longer than this gets the tile of the class below, untimed, in milliseconds. */
 const PATIENCE = 100;
+/** What is timed of the products with few columns. */
+const SKINNY_SHAPE = { rows: 2048, columns: 8 };
+const SKINNY_KERNELS: readonly SkinnyKernel[] = ['lanes', 'direct'];
 
 const tileName = z.enum(Object.keys(TILES) as [TileName, ...TileName[]]);
 /** What {@link tuneTiles} found, as it is kept. */
-export const tileTableSchema = z.object({ small: tileName, medium: tileName, large: tileName });
+export const tileTableSchema = z.object({
+  small: tileName,
+  medium: tileName,
+  large: tileName,
+  skinny: z.enum(['lanes', 'direct']),
+});
 
 /** Keeps which tiles of matrix products are fastest on a GPU. */
 export interface TuningStore {
@@ -47,43 +57,50 @@ export function tuningKey({ vendor, architecture, device, description }: GPUAdap
 /** The fastest tile of each class of shapes; takes a second or two on a GPU. */
 export async function tuneTiles(device: GpuDevice, runner: KernelRunner, products: ProductDevice): Promise<TileTable> {
   const names = (Object.keys(TILES) as TileName[]).filter((name) => tileFits(TILES[name], device.gpu));
-  const table: Record<ShapeClass, TileName> = { ...SMALLEST_TILES };
+  const table = { ...PLAINEST_TILES };
   let last: { tile: TileName; milliseconds: number; side: number } | null = null;
   for (const shape of Object.keys(SHAPE_CLASSES) as ShapeClass[]) {
     const { side } = SHAPE_CLASSES[shape];
     if (!last || last.milliseconds * (side / last.side) ** 3 < PATIENCE) {
-      const times = await timesOf(device, runner, products, names, side);
-      const tile = names.reduce((fastest, name) => (times[name] < times[fastest] ? name : fastest));
-      last = { tile, milliseconds: times[tile], side };
+      const [tile, milliseconds] = await fastest(device, runner, names, { rows: side, columns: side }, (name) => ({
+        ...products,
+        tiles: onlyTile(name),
+      }));
+      last = { tile, milliseconds, side };
     }
     table[shape] = last.tile;
   }
+  [table.skinny] = await fastest(device, runner, SKINNY_KERNELS, SKINNY_SHAPE, (skinny) => ({
+    ...products,
+    tiles: { ...table, skinny },
+  }));
   return table;
 }
 
-/** Milliseconds of a product of two matrices of this side with each tile. */
-function timesOf(
+/** Which of the names computes a product of [rows, rows] × [rows, columns] in the least time, and how many milliseconds. */
+function fastest<N extends string>(
   device: GpuDevice,
   runner: KernelRunner,
-  products: ProductDevice,
-  names: readonly TileName[],
-  side: number,
-): Promise<Record<TileName, number>> {
+  names: readonly N[],
+  { rows, columns }: { readonly rows: number; readonly columns: number },
+  productsWith: (name: N) => ProductDevice,
+): Promise<[N, number]> {
   return scoped(async (scope) => {
-    const random = seededRandom(side);
-    const values = Float32Array.from({ length: side * side }, () => random() - 0.5);
-    const operand = scope.track(device.upload(values, [side, side], 'tuning operand'));
-    const result = scope.track(device.allocate([side, side], 'float32', 'tuning result'));
-    const product = { a: matrixOf(operand), b: matrixOf(operand), c: matrixOf(result) };
+    const random = seededRandom(rows);
+    const values = Float32Array.from({ length: rows * rows }, () => random() - 0.5);
+    const operand = (width: number): Tensor =>
+      scope.track(device.upload(values.subarray(0, rows * width), [rows, width], 'tuning operand'));
+    const result = scope.track(device.allocate([rows, columns], 'float32', 'tuning result'));
+    const product = { a: matrixOf(operand(rows)), b: matrixOf(operand(columns)), c: matrixOf(result) };
     /** Milliseconds of one product among `count` in a row. */
-    const time = async (name: TileName, count: number): Promise<number> => {
-      const [step] = productSteps({ ...products, tiles: { small: name, medium: name, large: name } }, product);
+    const time = async (name: N, count: number): Promise<number> => {
+      const [step] = productSteps(productsWith(name), product);
       const start = performance.now();
       await runner.run(Array<Dispatch>(count).fill(step), 'tuning');
       await device.gpu.queue.onSubmittedWorkDone();
       return (performance.now() - start) / count;
     };
-    const times = {} as Record<TileName, number>;
+    const times = {} as Record<N, number>;
     let expected: Float32Array | null = null;
     for (const name of names) {
       try {
@@ -104,7 +121,8 @@ function timesOf(
         times[name] = Math.min(times[name], await time(name, count));
       }
     }
-    return times;
+    const best = names.reduce((known, name) => (times[name] < times[known] ? name : known));
+    return [best, times[best]];
   });
 }
 
