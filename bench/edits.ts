@@ -10,12 +10,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
-import { folderFiles } from '../src/cli/node-files.ts';
+import { folderFiles } from '../src/cli/folder-source.ts';
 import { seededRandom } from '../src/engine/random.ts';
-import { runReportSchema } from '../src/engine/editing/report.ts';
-import type { MemitSettings } from '../src/engine/editing/settings.ts';
+import { runReportSchema } from '../src/engine/methods/report.ts';
+import type { MemitSettings } from '../src/engine/methods/memit/settings.ts';
 import type { EditRequest } from '../src/engine/tokens/request.ts';
-import { Workbench } from '../src/engine/workbench.ts';
+import { Workbench } from '../src/engine/session/workbench.ts';
 
 const { values } = parseArgs({
   options: {

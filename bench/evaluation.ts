@@ -10,12 +10,12 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
-import { folderFiles } from '../src/cli/node-files.ts';
+import { folderFiles } from '../src/cli/folder-source.ts';
 import { generateTexts } from '../src/engine/evaluation/generation.ts';
 import { importRecords } from '../src/engine/evaluation/import.ts';
 import { evaluateRecords, type RecordLosses } from '../src/engine/evaluation/record-losses.ts';
 import { type EvaluationRecord, PROMPT_GROUPS } from '../src/engine/evaluation/records.ts';
-import { Workbench } from '../src/engine/workbench.ts';
+import { Workbench } from '../src/engine/session/workbench.ts';
 
 const { values } = parseArgs({
   options: {

@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
-import { folderFiles } from '../src/cli/node-files.ts';
+import { folderFiles } from '../src/cli/folder-source.ts';
 import { TRACE_DEFAULTS, type TraceSettings } from '../src/engine/tracing/settings.ts';
 import type { TraceRequest } from '../src/engine/tracing/tracer.ts';
-import { Workbench } from '../src/engine/workbench.ts';
+import { Workbench } from '../src/engine/session/workbench.ts';
 
 const TOKENS = 12;
 const RUNS = 3;

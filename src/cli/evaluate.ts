@@ -1,12 +1,12 @@
 /** Evaluation from the command line, before and after patches or a run. */
-import type { Patch } from '../engine/editing/patch.ts';
-import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { Patch } from '../engine/patches/patch.ts';
+import type { MemitSettings } from '../engine/methods/memit/settings.ts';
 import { assess, type Assessment } from '../engine/evaluation/assessment.ts';
 import { requestOf } from '../engine/evaluation/benchmark.ts';
 import type { FittedRecords } from '../engine/evaluation/fitting.ts';
 import type { GenerationOptions } from '../engine/evaluation/generation.ts';
 import type { Evaluation } from '../engine/evaluation/report.ts';
-import type { Workbench } from '../engine/workbench.ts';
+import type { Workbench } from '../engine/session/workbench.ts';
 
 type OnProgress = (phase: string, done: number, total: number) => void;
 

@@ -5,7 +5,7 @@ import type { AverageTrace } from '../engine/tracing/average.ts';
 import type { GridSpec, TraceKind, TraceSettings } from '../engine/tracing/settings.ts';
 import type { PromptTrace, TraceBaseline } from '../engine/tracing/trace.ts';
 import type { Tracer, TraceRequest } from '../engine/tracing/tracer.ts';
-import type { Workbench } from '../engine/workbench.ts';
+import type { Workbench } from '../engine/session/workbench.ts';
 
 /** Kinds by the names the command line and the reference give them. */
 export const KINDS: Readonly<Record<string, TraceKind>> = { hidden: 'hidden', mlp: 'mlp', attn: 'attention' };

@@ -3,7 +3,7 @@
  * nothing of the engine behind them. Carried by Comlink; failures arrive as {@link WorkerFailure}.
  */
 import type { ErrorCode } from '../engine/errors.ts';
-import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { MemitSettings } from '../engine/methods/memit/settings.ts';
 import type {
   BenchmarkEvent,
   BenchmarkOptions,
@@ -63,7 +63,7 @@ export interface ModelSummary {
   dtype: string;
   layerCount: number;
   hiddenSize: number;
-  innerSize: number;
+  intermediateSize: number;
   vocabularySize: number;
   contextLength: number;
   backend: BackendReport;

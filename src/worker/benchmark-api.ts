@@ -1,6 +1,6 @@
 /** What the page and the worker say to each other about benchmarks: records measured before and after an edit. */
 import type { Damage, Distance } from '../engine/evaluation/damage.ts';
-import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { MemitSettings } from '../engine/methods/memit/settings.ts';
 import type { LeftOut } from '../engine/evaluation/fitting.ts';
 import type { RecordTexts } from '../engine/evaluation/generation.ts';
 import type { EvaluationMetrics, GroupMetrics, Metric, TextMetrics } from '../engine/evaluation/metrics.ts';

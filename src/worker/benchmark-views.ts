@@ -1,5 +1,5 @@
 /** What the page is shown of records and of what came of measuring them. */
-import type { MemitSettings } from '../engine/editing/settings.ts';
+import type { MemitSettings } from '../engine/methods/memit/settings.ts';
 import type { PromptLosses } from '../engine/evaluation/record-losses.ts';
 import type { ImportedRecords } from '../engine/evaluation/import.ts';
 import { metricsOf, rightAndOther } from '../engine/evaluation/metrics.ts';

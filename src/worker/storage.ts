@@ -1,8 +1,8 @@
 /** What outlives the page: patch stacks and average traces per model, computed statistics, and tunings per GPU, in IndexedDB. */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { EngineError } from '../engine/errors.ts';
-import type { StackEntry } from '../engine/editing/patch-stack.ts';
-import type { StatisticsStore } from '../engine/stats/covariances.ts';
+import type { StackEntry } from '../engine/patches/patch-stack.ts';
+import type { StatisticsStore } from '../engine/statistics/covariances.ts';
 import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
 import { tileTableSchema } from '../engine/linalg/webgpu/tuning.ts';
 import type { AverageTraceView } from './trace-api.ts';

@@ -1,11 +1,11 @@
 /** What the page is shown of a causal trace. */
-import { largest } from '../engine/families/sampling.ts';
+import { largest } from '../engine/model/sampling.ts';
 import { answerText, fillPrompt, type EditRequest } from '../engine/tokens/request.ts';
 import { positionsOf } from '../engine/tracing/positions.ts';
 import type { Prompt } from '../engine/tracing/run-states.ts';
 import { proposeBand, type LayerBand } from '../engine/tracing/band.ts';
 import type { PromptTrace, TraceBaseline, TracedToken } from '../engine/tracing/trace.ts';
-import type { Workbench } from '../engine/workbench.ts';
+import type { Workbench } from '../engine/session/workbench.ts';
 import type { TraceEvent, TraceView } from './trace-api.ts';
 
 const TOP_COUNT = 5;

@@ -1,11 +1,11 @@
 /** What the page is shown of the engine's objects. */
-import { runReportSchema, type LayerOutcome, type StepLosses } from '../engine/editing/report.ts';
+import { runReportSchema, type LayerOutcome, type StepLosses } from '../engine/methods/report.ts';
 import { predictions } from '../engine/evaluation/compare.ts';
 import { EngineError, RequestError } from '../engine/errors.ts';
 import { locateSubject } from '../engine/tokens/lookup.ts';
 import { fillPrompt, targetText, validateRequest, type EditRequest } from '../engine/tokens/request.ts';
-import type { Workbench } from '../engine/workbench.ts';
-import type { StackEntry } from '../engine/editing/patch-stack.ts';
+import type { Workbench } from '../engine/session/workbench.ts';
+import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type {
   EditDraft,
   Fault,

@@ -8,14 +8,14 @@ import { fitRecords } from '../engine/evaluation/fitting.ts';
 import { importRecords, tableColumns } from '../engine/evaluation/import.ts';
 import type { EvaluationRecord } from '../engine/evaluation/records.ts';
 import { ReferenceTexts } from '../engine/evaluation/reference-texts.ts';
-import { readPatchFile, writePatchFile } from '../engine/exporting/patch-file.ts';
+import { readPatchFile, writePatchFile } from '../engine/patches/patch-file.ts';
 import { exportFileName } from '../engine/exporting/file-name.ts';
-import type { WeightSet } from '../engine/families/weight-set.ts';
-import { FactBook } from '../engine/tokens/facts.ts';
-import { httpFiles, localFiles } from '../engine/weights/model-files.ts';
+import type { WeightSet } from '../engine/model/weight-set.ts';
+import { FactList } from '../engine/tokens/fact-list.ts';
+import { httpFiles, localFiles } from '../engine/sources/model-files.ts';
 import { blobSource } from '../engine/weights/byte-source.ts';
 import { toBlob } from '../engine/weights/safetensors-writer.ts';
-import { Workbench } from '../engine/workbench.ts';
+import { Workbench } from '../engine/session/workbench.ts';
 import type { AverageTraceView, TraceSettings, TraceView } from './trace-api.ts';
 import {
   API_VERSION,
@@ -59,7 +59,7 @@ function inTurn<T>(body: (job: Job) => Promise<T>): Promise<T> {
   const turn = queue.then(async () => {
     try {
       throwIfCancelled(controller.signal);
-      return await body({ signal: controller.signal, breathe });
+      return await body({ signal: controller.signal, yieldToEventLoop });
     } catch (error) {
       if (controller.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError();
       if (lostMessage !== null) throw deviceLost(lostMessage, error);
@@ -99,7 +99,7 @@ async function failureIn(work: Promise<void>): Promise<WorkerFailure | null> {
 }
 
 /** A turn of the event loop, so that a cancel message is heard between two steps. */
-function breathe(): Promise<void> {
+function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
@@ -141,7 +141,7 @@ function summaryOf(
     dtype: floats[0]?.dtype ?? '',
     layerCount: config.layerCount,
     hiddenSize: config.hiddenSize,
-    innerSize: config.innerSize,
+    intermediateSize: config.intermediateSize,
     vocabularySize: config.vocabularySize,
     contextLength: config.contextLength,
     backend: report,
@@ -234,7 +234,7 @@ const api: WorkerApi = {
 
   parseLines: (text) =>
     withModel((bench) => {
-      const { drafts, faults } = (bench.facts ?? new FactBook()).parseTriples(text);
+      const { drafts, faults } = (bench.facts ?? new FactList()).parseTriples(text);
       const rows = drafts.map((draft) => ({ id: crypto.randomUUID(), ...draft }));
       return Promise.resolve({ drafts: rows, faults });
     }),

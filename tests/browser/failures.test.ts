@@ -1,7 +1,7 @@
 /** What goes wrong on the page is told in words, and nothing is lost by it. */
 import { readFile } from 'node:fs/promises';
 import { expect, test, type Page } from '@playwright/test';
-import { readPatchFile, writePatchFile } from '../../src/engine/exporting/patch-file.ts';
+import { readPatchFile, writePatchFile } from '../../src/engine/patches/patch-file.ts';
 import {
   downloadPatch,
   EDITS,

@@ -4,20 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { startWasm } from '../../src/cli/backend.ts';
-import { folderFiles } from '../../src/cli/node-files.ts';
-import type { LayerUpdate } from '../../src/engine/editing/patch.ts';
-import { readPatchFile } from '../../src/engine/exporting/patch-file.ts';
-import { Workbench } from '../../src/engine/workbench.ts';
+import { folderFiles } from '../../src/cli/folder-source.ts';
+import type { LayerUpdate } from '../../src/engine/patches/patch.ts';
+import { readPatchFile } from '../../src/engine/patches/patch-file.ts';
+import { Workbench } from '../../src/engine/session/workbench.ts';
 
 const TINY_MODEL = 'tests/reference/models/tiny-gpt2';
 
 /** ΔW = RᵀA, [D · F]. */
-function updateOf({ residual, adjustedKeys, editCount, hiddenSize, innerSize }: LayerUpdate): Float64Array {
-  const update = new Float64Array(hiddenSize * innerSize);
+function updateOf({ residual, adjustedKeys, editCount, hiddenSize, intermediateSize }: LayerUpdate): Float64Array {
+  const update = new Float64Array(hiddenSize * intermediateSize);
   for (let e = 0; e < editCount; e += 1) {
     for (let d = 0; d < hiddenSize; d += 1) {
-      for (let f = 0; f < innerSize; f += 1) {
-        update[d * innerSize + f] += residual[e * hiddenSize + d] * adjustedKeys[e * innerSize + f];
+      for (let f = 0; f < intermediateSize; f += 1) {
+        update[d * intermediateSize + f] += residual[e * hiddenSize + d] * adjustedKeys[e * intermediateSize + f];
       }
     }
   }

@@ -1,10 +1,10 @@
 /** What unit tests share: goldens, and models on one WASM thread. */
 import { readFileSync } from 'node:fs';
 import { startWasm } from '../../src/cli/backend.ts';
-import { folderFiles } from '../../src/cli/node-files.ts';
-import type { LanguageModel } from '../../src/engine/families/language-model.ts';
-import { EditedWeights } from '../../src/engine/families/weight-set.ts';
-import { Workbench, type OpenOptions } from '../../src/engine/workbench.ts';
+import { folderFiles } from '../../src/cli/folder-source.ts';
+import type { LanguageModel } from '../../src/engine/model/language-model.ts';
+import { EditedWeights } from '../../src/engine/model/weight-set.ts';
+import { Workbench, type OpenOptions } from '../../src/engine/session/workbench.ts';
 
 export const DEMO_MODEL = 'public/models/demo';
 export const TINY_MODEL = 'tests/reference/models/tiny-gpt2';

@@ -1,8 +1,8 @@
 /** The tiny model with a text for its statistics beside it, which its folder lacks. */
 import { readFileSync } from 'node:fs';
 import { startWasm } from '../../src/cli/backend.ts';
-import { folderFiles } from '../../src/cli/node-files.ts';
-import { Workbench, type Backend, type OpenOptions } from '../../src/engine/workbench.ts';
+import { folderFiles } from '../../src/cli/folder-source.ts';
+import { Workbench, type Backend, type OpenOptions } from '../../src/engine/session/workbench.ts';
 import { TINY_MODEL } from './support.ts';
 
 /** Documents of different lengths, an empty one among them; more tokens than the MLP is wide. */

@@ -5,7 +5,7 @@ import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
 import { Progress } from '../shared/Progress.tsx';
-import { benchmarkObstacle, editObstacle, type BenchmarkTask } from '../store/benchmark.ts';
+import { benchmarkDisabledReason, editDisabledReason, type BenchmarkTask } from '../store/benchmark.ts';
 import { useStore } from '../store/index.ts';
 import trace from '../trace/TraceBar.module.css';
 
@@ -16,8 +16,8 @@ function wordsOf(task: BenchmarkTask): string {
 }
 
 export function BenchmarkBar() {
-  const obstacle = useStore(benchmarkObstacle);
-  const cannotEdit = useStore(editObstacle);
+  const disabledReason = useStore(benchmarkDisabledReason);
+  const cannotEdit = useStore(editDisabledReason);
   const task = useStore((state) => state.benchmarkTask);
   const report = useStore((state) => state.reports.at(-1)?.report);
   const start = useStore((state) => state.startBenchmark);
@@ -38,13 +38,16 @@ export function BenchmarkBar() {
         >
           Edit and measure
         </Button>
-        <Button disabled={obstacle !== null} aria-describedby="benchmark-note" onClick={() => void start(false)}>
+        <Button disabled={disabledReason !== null} aria-describedby="benchmark-note" onClick={() => void start(false)}>
           Only measure
         </Button>
         <Button disabled={!running} onClick={() => void cancel()}>
           Cancel
         </Button>
-        <p id="benchmark-note" className={cannotEdit === null || running ? bar.note : `${bar.note} ${bar.obstacle}`}>
+        <p
+          id="benchmark-note"
+          className={cannotEdit === null || running ? bar.note : `${bar.note} ${bar.disabledReason}`}
+        >
           {note}
         </p>
       </div>

@@ -15,7 +15,7 @@ import { Progress } from '../shared/Progress.tsx';
 import type { Table } from '../shared/table.ts';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
-import { damageObstacle } from '../store/benchmark.ts';
+import { damageDisabledReason } from '../store/benchmark.ts';
 import { enabledPatchesKey } from '../store/drafts.ts';
 import { useStore } from '../store/index.ts';
 import type { Damage, DamageReport, Distance, Metric } from '../../worker/benchmark-api.ts';
@@ -28,7 +28,7 @@ const CLASSES: readonly { id: Distance; name: string }[] = [
 ];
 
 export function DamageCard() {
-  const obstacle = useStore(damageObstacle);
+  const disabledReason = useStore(damageDisabledReason);
   const task = useStore((state) => state.damageTask);
   const damage = useStore((state) => state.damage);
   const stale = useStore((state) => state.damage?.patches !== enabledPatchesKey(state.history.patches));
@@ -41,7 +41,7 @@ export function DamageCard() {
         <Term name="damage">Damage</Term> along the patches
       </h2>
       <div className={bar.bar}>
-        <Button disabled={obstacle !== null} aria-describedby="damage-note" onClick={() => void measure()}>
+        <Button disabled={disabledReason !== null} aria-describedby="damage-note" onClick={() => void measure()}>
           Measure damage
         </Button>
         <Button disabled={!running} onClick={() => void cancel()}>
@@ -50,7 +50,7 @@ export function DamageCard() {
         <p id="damage-note" className={bar.note}>
           {running
             ? 'Asking…'
-            : (obstacle ??
+            : (disabledReason ??
               'Asks facts that nobody edited, and held-out sentences, with the first patch, the first two, and so on.')}
         </p>
       </div>

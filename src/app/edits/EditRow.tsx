@@ -6,7 +6,7 @@ import panel from '../shared/Panel.module.css';
 import { PredictionBars } from '../shared/PredictionBars.tsx';
 import { enabledPatchesKey, inspectionKey, isBlank } from '../store/drafts.ts';
 import { useStore } from '../store/index.ts';
-import { traceObstacle } from '../store/trace.ts';
+import { traceDisabledReason } from '../store/trace.ts';
 import styles from './EditRow.module.css';
 import { RowFields } from './RowFields.tsx';
 import { TokenLine } from './TokenLine.tsx';
@@ -113,15 +113,15 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
 
 /** Traces this row's prompt and shows the trace. */
 function TraceButton({ id, number }: { id: string; number: number }) {
-  const obstacle = useStore((state) => traceObstacle(state, id));
+  const disabledReason = useStore((state) => traceDisabledReason(state, id));
   const startTrace = useStore((state) => state.startTrace);
   return (
     <Button
       variant="quiet"
       icon="trace"
-      disabled={obstacle !== null}
+      disabled={disabledReason !== null}
       aria-label={`Trace edit ${number}`}
-      title={obstacle ?? 'Trace: see which states of the model bring its answer back'}
+      title={disabledReason ?? 'Trace: see which states of the model bring its answer back'}
       onClick={() => void startTrace(id)}
     >
       Trace

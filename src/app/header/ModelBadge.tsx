@@ -11,7 +11,7 @@ export function ModelBadge() {
   const shape = (
     <>
       {model.architecture}, {formatPlural(model.layerCount, 'layer')}, hidden size {formatCount(model.hiddenSize)},
-      inner size {formatCount(model.innerSize)}, {formatPlural(model.vocabularySize, 'token')} in the vocabulary,
+      inner size {formatCount(model.intermediateSize)}, {formatPlural(model.vocabularySize, 'token')} in the vocabulary,
       context of {formatPlural(model.contextLength, 'token')}, weights in {model.dtype}.
     </>
   );

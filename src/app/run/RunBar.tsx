@@ -2,11 +2,11 @@
 import { formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import { useStore } from '../store/index.ts';
-import { runObstacle } from '../store/run.ts';
+import { runDisabledReason } from '../store/run.ts';
 import styles from './RunBar.module.css';
 
 export function RunBar() {
-  const obstacle = useStore(runObstacle);
+  const disabledReason = useStore(runDisabledReason);
   const running = useStore((state) => state.run?.status === 'running');
   const count = useStore((state) => state.drafts.length);
   const layers = useStore((state) => state.settingsText?.layers ?? '');
@@ -16,7 +16,7 @@ export function RunBar() {
     <div className={styles.bar}>
       <Button
         variant="primary"
-        disabled={obstacle !== null}
+        disabled={disabledReason !== null}
         aria-describedby="run-note"
         title="Ctrl+Enter"
         onClick={() => void startRun()}
@@ -26,8 +26,11 @@ export function RunBar() {
       <Button disabled={!running} onClick={() => void cancel()}>
         Cancel
       </Button>
-      <p id="run-note" className={obstacle === null || running ? styles.note : `${styles.note} ${styles.obstacle}`}>
-        {obstacle ?? `Writes ${formatPlural(count, 'edit')} into the model’s layers ${layers}.`}
+      <p
+        id="run-note"
+        className={disabledReason === null || running ? styles.note : `${styles.note} ${styles.disabledReason}`}
+      >
+        {disabledReason ?? `Writes ${formatPlural(count, 'edit')} into the model’s layers ${layers}.`}
       </p>
     </div>
   );

@@ -4,7 +4,7 @@ import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import { Mark } from '../shared/Mark.tsx';
 import { useStore } from '../store/index.ts';
-import { runObstacle } from '../store/run.ts';
+import { runDisabledReason } from '../store/run.ts';
 import styles from './RunOutcome.module.css';
 
 export function RunOutcome() {
@@ -13,7 +13,7 @@ export function RunOutcome() {
   const comparing = useStore((state) => state.comparing !== null);
   const startRun = useStore((state) => state.startRun);
   const showResult = useStore((state) => state.showResult);
-  const ready = useStore((state) => runObstacle(state) === null);
+  const ready = useStore((state) => runDisabledReason(state) === null);
   const patchThere = useStore((state) => state.history.patches.some((patch) => patch.id === run?.patchId));
 
   if (run?.status === 'failed' && run.failure) {

@@ -3,7 +3,7 @@ import { useId, type ReactNode } from 'react';
 import type { ModelSummary } from '../../worker/api.ts';
 import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
-import { What } from '../shared/What.tsx';
+import { HelpTip } from '../shared/HelpTip.tsx';
 import { useStore } from '../store/index.ts';
 import { parseLayers, parseSettings, settingsToText, type SettingName } from '../store/settings.ts';
 import styles from './SettingsForm.module.css';
@@ -62,7 +62,7 @@ function Field({ name, label, sentence, fault, wide, children }: FieldProps) {
         <label className={panel.label} htmlFor={id}>
           {label}
         </label>
-        <What label={label} sentence={sentence} />
+        <HelpTip label={label} sentence={sentence} />
       </span>
       <div className={children === undefined ? undefined : styles.beside}>
         <input

@@ -1,6 +1,6 @@
 /** A box to tick, with a sentence on what it does. */
 import styles from './Check.module.css';
-import { What } from './What.tsx';
+import { HelpTip } from './HelpTip.tsx';
 
 interface CheckProps {
   label: string;
@@ -22,7 +22,7 @@ export function Check({ label, sentence, checked, disabled = false, onChange }: 
         />{' '}
         {label}
       </label>
-      <What label={label} sentence={sentence} />
+      <HelpTip label={label} sentence={sentence} />
     </span>
   );
 }

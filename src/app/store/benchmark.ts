@@ -4,8 +4,8 @@ import type { BenchmarkEvent, BenchmarkReport, DamageReport } from '../../worker
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey } from './drafts.ts';
-import { busyObstacle } from './obstacles.ts';
-import { recordsObstacle, sourceOf } from './records.ts';
+import { busyDisabledReason } from './disabled-reasons.ts';
+import { recordsDisabledReason, sourceOf } from './records.ts';
 import { parseSettings } from './settings.ts';
 import type { Slice, Store } from './index.ts';
 
@@ -66,8 +66,8 @@ export function besideReport({ reports, shownNumber, besideNumber }: Store): Num
 }
 
 /** Why damage cannot be measured now, in words, or null. */
-export function damageObstacle(state: Store): string | null {
-  const busy = busyObstacle(state);
+export function damageDisabledReason(state: Store): string | null {
+  const busy = busyDisabledReason(state);
   if (busy !== null) return busy;
   return state.history.patches.some((patch) => patch.enabled)
     ? null
@@ -75,14 +75,14 @@ export function damageObstacle(state: Store): string | null {
 }
 
 /** Why nothing can be measured now, in words, or null. */
-export function benchmarkObstacle(state: Store): string | null {
-  return busyObstacle(state) ?? recordsObstacle(state);
+export function benchmarkDisabledReason(state: Store): string | null {
+  return busyDisabledReason(state) ?? recordsDisabledReason(state);
 }
 
 /** The same for editing first, which needs settings as well. */
-export function editObstacle(state: Store): string | null {
-  const obstacle = benchmarkObstacle(state);
-  if (obstacle !== null) return obstacle;
+export function editDisabledReason(state: Store): string | null {
+  const disabledReason = benchmarkDisabledReason(state);
+  if (disabledReason !== null) return disabledReason;
   if (!state.model || !state.settingsText) return 'The model is still loading.';
   const fault = Object.values(parseSettings(state.settingsText, state.model.layerCount).faults).at(0);
   return fault === undefined ? null : `A setting of the run needs attention: ${fault}`;
@@ -153,7 +153,7 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
     },
 
     async measureDamage() {
-      if (damageObstacle(get()) !== null) return;
+      if (damageDisabledReason(get()) !== null) return;
       const patches = enabledPatchesKey(get().history.patches);
       await perform('damageTask', 'Measuring damage', async (onEvent, current) => {
         const report = await call('damage', DAMAGE_FACTS, onEvent);
@@ -164,7 +164,11 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
 
     async startBenchmark(edit) {
       const state = get();
-      if ((edit ? editObstacle(state) : benchmarkObstacle(state)) !== null || !state.model || !state.settingsText)
+      if (
+        (edit ? editDisabledReason(state) : benchmarkDisabledReason(state)) !== null ||
+        !state.model ||
+        !state.settingsText
+      )
         return;
       const options = {
         settings: edit ? parseSettings(state.settingsText, state.model.layerCount).settings : null,

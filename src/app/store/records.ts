@@ -69,7 +69,12 @@ export function parseCount(text: string, count: number): number | string {
 }
 
 /** Why there are no records to measure, in words, or null. */
-export function recordsObstacle({ benchmarkChoice, benchmarkSeed, imported, importedCount }: Store): string | null {
+export function recordsDisabledReason({
+  benchmarkChoice,
+  benchmarkSeed,
+  imported,
+  importedCount,
+}: Store): string | null {
   if (benchmarkChoice === 'imported') {
     if (!imported) return 'Import a file of records first.';
     const count = parseCount(importedCount, imported.records.length);

@@ -3,7 +3,7 @@ import type { EditDraft, LayerReport, RunEvent, RunPhase, StepLoss, WorkerFailur
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey, inspectionKey, isBlank } from './drafts.ts';
-import { modelObstacle } from './obstacles.ts';
+import { modelDisabledReason } from './disabled-reasons.ts';
 import { parseSettings, settingsToText, type SettingName, type SettingsText } from './settings.ts';
 import { writeSettings } from './storage.ts';
 import type { Slice, Store } from './index.ts';
@@ -45,10 +45,10 @@ export interface RunSlice {
 }
 
 /** Why Run cannot be pressed, in words, or null. */
-export function runObstacle(state: Store): string | null {
+export function runDisabledReason(state: Store): string | null {
   const { model, settingsText, job } = state;
-  const obstacle = modelObstacle(state);
-  if (obstacle !== null) return obstacle;
+  const disabledReason = modelDisabledReason(state);
+  if (disabledReason !== null) return disabledReason;
   if (!model || !settingsText) return 'The model is still loading.';
   if (job) return job.kind === 'run' ? 'A run is under way.' : `Wait until this is done: ${job.label.toLowerCase()}.`;
   if (state.drafts.length === 0) return 'There is no edit yet: add one.';
@@ -113,11 +113,11 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
     },
 
     async startRun() {
-      if (runObstacle(get()) !== null) return;
+      if (runDisabledReason(get()) !== null) return;
       // A row that was typed a moment ago is judged before it is run.
       await get().inspectNow();
       const { model, drafts, settingsText } = get();
-      if (runObstacle(get()) !== null || !model || !settingsText) return;
+      if (runDisabledReason(get()) !== null || !model || !settingsText) return;
       const { settings } = parseSettings(settingsText, model.layerCount);
       if (!settings) return;
       const startedAt = Date.now();

@@ -12,7 +12,7 @@ import type {
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey, inspectionKey } from './drafts.ts';
-import { busyObstacle } from './obstacles.ts';
+import { busyDisabledReason } from './disabled-reasons.ts';
 import { parseFactCount, parseTraceSettings, TRACE_DEFAULTS, type TraceSettingsText } from './trace-settings.ts';
 import { promptKey, withToken, type TraceQuestion } from './trace-view.ts';
 import type { Slice, Store } from './index.ts';
@@ -106,24 +106,24 @@ export function draftToTrace(state: Store): EditDraft | null {
   );
 }
 
-function commonObstacle(state: Store): string | null {
-  const busy = busyObstacle(state);
+function commonDisabledReason(state: Store): string | null {
+  const busy = busyDisabledReason(state);
   if (busy !== null) return busy;
   const fault = Object.values(parseTraceSettings(state.traceSettings).faults).at(0);
   return fault === undefined ? null : `A setting of the trace needs attention: ${fault}`;
 }
 
 /** Why an edit, the chosen one unless told, cannot be traced now, in words, or null. */
-export function traceObstacle(state: Store, draftId?: string): string | null {
-  const common = commonObstacle(state);
+export function traceDisabledReason(state: Store, draftId?: string): string | null {
+  const common = commonDisabledReason(state);
   if (common !== null) return common;
   const draft = draftId === undefined ? draftToTrace(state) : state.drafts.find(({ id }) => id === draftId);
   return draft ? promptFault(state, draft) : 'There is no edit yet: add one.';
 }
 
 /** Why the average over known facts cannot be taken now, in words, or null. */
-export function averageObstacle(state: Store): string | null {
-  const common = commonObstacle(state);
+export function averageDisabledReason(state: Store): string | null {
+  const common = commonDisabledReason(state);
   if (common !== null) return common;
   if (state.model?.relations.length === 0) return 'This model came without a list of facts it knows.';
   const count = parseFactCount(state.factCount);
@@ -250,12 +250,12 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
     async startTrace(draftId) {
       get().showWork('trace');
       if (draftId !== undefined) set({ traceDraftId: draftId });
-      if (traceObstacle(get()) !== null) return;
+      if (traceDisabledReason(get()) !== null) return;
       // A row that was typed a moment ago is judged before it is traced.
       await get().inspectNow();
       const draft = draftToTrace(get());
       const { settings } = parseTraceSettings(get().traceSettings);
-      if (traceObstacle(get()) !== null || !draft || !settings) return;
+      if (traceDisabledReason(get()) !== null || !draft || !settings) return;
       const question: TraceQuestion = {
         draftId: draft.id,
         prompt: promptKey(draft),
@@ -280,7 +280,7 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
     async startAverageTrace() {
       const count = parseFactCount(get().factCount);
       const { settings } = parseTraceSettings(get().traceSettings);
-      if (averageObstacle(get()) !== null || typeof count === 'string' || !settings) return;
+      if (averageDisabledReason(get()) !== null || typeof count === 'string' || !settings) return;
       await perform('average', `Tracing ${count} facts`, async (job, current) => {
         const averageTrace = await call('averageTrace', count, settings, (event) => {
           if (current() && event.kind === 'progress') progress(event, job);

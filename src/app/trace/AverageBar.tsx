@@ -9,13 +9,13 @@ import panel from '../shared/Panel.module.css';
 import { Progress } from '../shared/Progress.tsx';
 import { Term } from '../shared/Tip.tsx';
 import { useStore } from '../store/index.ts';
-import { averageObstacle } from '../store/trace.ts';
+import { averageDisabledReason } from '../store/trace.ts';
 import { parseFactCount } from '../store/trace-settings.ts';
 import styles from './AverageBar.module.css';
 
 export function AverageBar() {
   const id = useId();
-  const obstacle = useStore(averageObstacle);
+  const disabledReason = useStore(averageDisabledReason);
   const task = useStore((state) => (state.traceTask?.what === 'average' ? state.traceTask : null));
   const average = useStore((state) => state.averageTrace);
   const count = useStore((state) => state.factCount);
@@ -39,7 +39,7 @@ export function AverageBar() {
           onChange={(event) => setCount(event.target.value)}
         />
         <span>known facts</span>
-        <Button disabled={obstacle !== null} aria-describedby={`${id}-note`} onClick={() => void start()}>
+        <Button disabled={disabledReason !== null} aria-describedby={`${id}-note`} onClick={() => void start()}>
           Trace facts
         </Button>
         <Button disabled={!running} onClick={() => void cancel()}>
@@ -55,8 +55,8 @@ export function AverageBar() {
           task.detail + left
         ) : task?.status === 'cancelled' ? (
           'Cancelled; the average before is kept.'
-        ) : obstacle !== null && !average ? (
-          obstacle
+        ) : disabledReason !== null && !average ? (
+          disabledReason
         ) : average ? (
           <Outcome average={average} />
         ) : (
@@ -67,7 +67,7 @@ export function AverageBar() {
         <FailureNotice
           title="The facts could not be traced."
           failure={task.failure}
-          action={obstacle === null ? { label: 'Trace them again', onAct: () => void start() } : undefined}
+          action={disabledReason === null ? { label: 'Trace them again', onAct: () => void start() } : undefined}
         />
       )}
     </div>

@@ -9,7 +9,7 @@ import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
 import { enabledPatchesKey } from '../store/drafts.ts';
 import { useStore } from '../store/index.ts';
-import { bandOf, draftToTrace, traceObstacle } from '../store/trace.ts';
+import { bandOf, draftToTrace, traceDisabledReason } from '../store/trace.ts';
 import { staleReason } from '../store/trace-view.ts';
 import { ExportMenu } from './ExportMenu.tsx';
 import { HeatMap, type HeatToken } from './HeatMap.tsx';
@@ -102,7 +102,7 @@ function Stale() {
     state.traced ? staleReason(state.traced.question, state.drafts, enabledPatchesKey(state.history.patches)) : null,
   );
   const draftId = useStore((state) => state.traced?.question.draftId);
-  const ready = useStore((state) => draftId !== undefined && traceObstacle(state, draftId) === null);
+  const ready = useStore((state) => draftId !== undefined && traceDisabledReason(state, draftId) === null);
   const startTrace = useStore((state) => state.startTrace);
   if (reason === null) return null;
   return (

@@ -7,7 +7,7 @@ import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
 import { Progress } from '../shared/Progress.tsx';
 import { useStore } from '../store/index.ts';
-import { draftToTrace, traceObstacle, type TracedPrompt, type TraceTask } from '../store/trace.ts';
+import { draftToTrace, traceDisabledReason, type TracedPrompt, type TraceTask } from '../store/trace.ts';
 import styles from './TraceBar.module.css';
 
 function wordsOf(task: TraceTask | null, traced: TracedPrompt | null): string {
@@ -23,7 +23,7 @@ function wordsOf(task: TraceTask | null, traced: TracedPrompt | null): string {
 }
 
 export function TraceBar() {
-  const obstacle = useStore((state) => traceObstacle(state));
+  const disabledReason = useStore((state) => traceDisabledReason(state));
   const task = useStore((state) => (state.traceTask?.what === 'prompt' ? state.traceTask : null));
   const traced = useStore((state) => state.traced);
   const startTrace = useStore((state) => state.startTrace);
@@ -35,7 +35,7 @@ export function TraceBar() {
       <div className={bar.bar}>
         <Button
           variant="primary"
-          disabled={obstacle !== null}
+          disabled={disabledReason !== null}
           aria-describedby="trace-note"
           onClick={() => void startTrace()}
         >
@@ -44,10 +44,13 @@ export function TraceBar() {
         <Button disabled={!running} onClick={() => void cancel()}>
           Cancel
         </Button>
-        <p id="trace-note" className={obstacle === null || running ? bar.note : `${bar.note} ${bar.obstacle}`}>
+        <p
+          id="trace-note"
+          className={disabledReason === null || running ? bar.note : `${bar.note} ${bar.disabledReason}`}
+        >
           {running
             ? 'Tracing…'
-            : (obstacle ??
+            : (disabledReason ??
               'Blurs the subject, then puts back one hidden state at a time, to see which of them bring the answer back.')}
         </p>
       </div>
@@ -55,7 +58,7 @@ export function TraceBar() {
         <FailureNotice
           title="The prompt could not be traced."
           failure={task.failure}
-          action={obstacle === null ? { label: 'Trace again', onAct: () => void startTrace() } : undefined}
+          action={disabledReason === null ? { label: 'Trace again', onAct: () => void startTrace() } : undefined}
         />
       )}
       <div className={styles.progress}>

@@ -3,7 +3,7 @@ import { useId } from 'react';
 import form from '../run/SettingsForm.module.css';
 import panel from '../shared/Panel.module.css';
 import { Check } from '../shared/Check.tsx';
-import { What } from '../shared/What.tsx';
+import { HelpTip } from '../shared/HelpTip.tsx';
 import { useStore } from '../store/index.ts';
 import { parseTraceSettings, TRACE_KINDS, type TraceNumber, type TraceSettingsText } from '../store/trace-settings.ts';
 import { kindNames } from './names.ts';
@@ -118,7 +118,7 @@ function NumberField({ name, label, placeholder, sentence, fault }: NumberFieldP
         <label className={panel.label} htmlFor={id}>
           {label}
         </label>
-        <What label={label} sentence={sentence} />
+        <HelpTip label={label} sentence={sentence} />
       </span>
       <input
         id={id}

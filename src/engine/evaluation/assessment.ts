@@ -1,6 +1,6 @@
 /** Everything a model is asked about records: the objects after every prompt and, where wanted, texts of its own. */
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import type { Job } from '../job.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { generateTexts, type GenerationOptions, type RecordTexts } from './generation.ts';

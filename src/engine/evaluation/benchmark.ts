@@ -1,7 +1,7 @@
 /** Benchmarks on records: which of them are drawn, and the edit each of them asks for. */
 import { EngineError } from '../errors.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
 import { type EditRequest, fillPrompt } from '../tokens/request.ts';

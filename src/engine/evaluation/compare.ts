@@ -2,11 +2,11 @@
  * Before and after, for the edits of a patch: the prompt itself (efficacy), other wordings of it (generalisation), and
  * other subjects that have the old object (specificity).
  */
-import { continueRows } from '../families/decoding.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
-import { argmax, type RankedToken } from '../families/sampling.ts';
-import type { FactBook } from '../tokens/facts.ts';
+import { continueRows } from '../model/decoding.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
+import { argmax, type RankedToken } from '../model/sampling.ts';
+import type { FactList } from '../tokens/fact-list.ts';
 import { fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { promptAnswer, scoreAnswers, topNextTokens, type AnswerScore } from './score.ts';
@@ -72,7 +72,7 @@ export interface FreeComparison extends PromptComparison {
 export interface Subjects {
   readonly model: LanguageModel;
   readonly tokenizer: ModelTokenizer;
-  readonly facts: FactBook | null;
+  readonly facts: FactList | null;
 }
 
 interface Question {
@@ -159,7 +159,7 @@ export async function comparePrompt(
 
 function paraphraseQuestions(
   { relationId, prompt, subject, targetNew }: EditRequest,
-  facts: FactBook | null,
+  facts: FactList | null,
 ): Question[] {
   if (!facts || relationId === undefined) return [];
   const templates = facts.paraphrases(relationId, prompt);
@@ -168,7 +168,7 @@ function paraphraseQuestions(
 
 function neighbourQuestions(
   { relationId, prompt, subject, targetTrue }: EditRequest,
-  facts: FactBook | null,
+  facts: FactList | null,
 ): Question[] {
   if (!facts || relationId === undefined || targetTrue === undefined) return [];
   const neighbours = facts.neighbours(relationId, targetTrue, subject, NEIGHBOUR_COUNT);

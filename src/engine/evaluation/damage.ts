@@ -2,13 +2,13 @@
  * What edits did to everything else: facts the model knew that nobody edited, its perplexity on held-out text, and its next words after
  * neutral prompts.
  */
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
-import { logSoftmax } from '../families/sampling.ts';
-import { visitLogits } from '../families/logits.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
+import { logSoftmax } from '../model/sampling.ts';
+import { visitLogits } from '../model/logits.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
-import type { FactBook } from '../tokens/facts.ts';
+import type { FactList } from '../tokens/fact-list.ts';
 import { type EditRequest, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { meanWithInterval, type Metric } from './metrics.ts';
@@ -52,7 +52,7 @@ export interface Damage {
 
 /** `count` facts, as many of each distance as there are, up to equal parts; the same ones for the same seed. */
 export function drawDamageSample(
-  facts: FactBook | null,
+  facts: FactList | null,
   edits: readonly EditRequest[],
   sentences: readonly string[],
   count: number,

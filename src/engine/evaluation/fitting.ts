@@ -1,7 +1,7 @@
 /** What of records a model can be asked: prompts within its context, and edits that it can make. */
-import { buildEditPrompts } from '../editing/prompts.ts';
+import { buildEditPrompts } from '../targets/prompts.ts';
 import { EngineError, RequestError } from '../errors.ts';
-import type { LanguageModel } from '../families/language-model.ts';
+import type { LanguageModel } from '../model/language-model.ts';
 import { validateRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { requestOf } from './benchmark.ts';

@@ -2,10 +2,10 @@
  * What a model writes about the subjects of records, and how it reads: GE, fluency, and RS, consistency with texts about the new object
  * (algorithm, section 8; reference: experiments/py/eval_utils_counterfact.py, test_generation).
  */
-import { continueRows } from '../families/decoding.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import { sampleTopK } from '../families/sampling.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import { continueRows } from '../model/decoding.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import { sampleTopK } from '../model/sampling.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import type { Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';

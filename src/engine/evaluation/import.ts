@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { EngineError } from '../errors.ts';
-import type { FactBook } from '../tokens/facts.ts';
+import type { FactList } from '../tokens/fact-list.ts';
 import { PLACEHOLDER } from '../tokens/template.ts';
 import { answerableNeighbours, type EvaluationRecord, recordSchema } from './records.ts';
 import { rowsOf } from './rows.ts';
@@ -56,7 +56,7 @@ export interface TableColumns {
 
 export interface ImportOptions {
   /** Of the model that is open: a table may name its relations instead of prompts. */
-  readonly facts?: FactBook | null;
+  readonly facts?: FactList | null;
   /** Found by the names of the columns when absent. */
   readonly mapping?: ColumnMapping;
 }

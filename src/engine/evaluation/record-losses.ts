@@ -3,8 +3,8 @@
  * reference: experiments/py/eval_utils_counterfact.py, eval_utils_zsre.py).
  */
 import { RequestError } from '../errors.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import { checkpoint, type Job } from '../job.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { type EvaluationRecord, PROMPT_GROUPS, type PromptGroup, promptsOf, type RecordPrompt } from './records.ts';

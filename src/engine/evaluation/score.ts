@@ -1,10 +1,10 @@
 /** How a model answers prompts: its top tokens, and whether and how probably it says a given answer. */
-import { nextTokenLogits, visitLogits, type LogitRow } from '../families/logits.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import { nextTokenLogits, visitLogits, type LogitRow } from '../model/logits.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import { answerText } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
-import { argmax, logProbability, topTokens, type RankedToken } from '../families/sampling.ts';
+import { argmax, logProbability, topTokens, type RankedToken } from '../model/sampling.ts';
 
 const TOP_COUNT = 5;
 

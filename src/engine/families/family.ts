@@ -10,7 +10,7 @@ export interface ModelConfig {
   /** D */
   readonly hiddenSize: number;
   /** F */
-  readonly innerSize: number;
+  readonly intermediateSize: number;
   readonly headCount: number;
   /** D / headCount */
   readonly headSize: number;

@@ -68,7 +68,7 @@ export class Gpt2Family implements Family {
       modelType: gpt2.model_type,
       layerCount: gpt2.n_layer,
       hiddenSize: gpt2.n_embd,
-      innerSize: gpt2.n_inner ?? 4 * gpt2.n_embd,
+      intermediateSize: gpt2.n_inner ?? 4 * gpt2.n_embd,
       headCount: gpt2.n_head,
       headSize: gpt2.n_embd / gpt2.n_head,
       vocabularySize: gpt2.vocab_size,
@@ -131,7 +131,7 @@ export class Gpt2Family implements Family {
   }
 
   blockWeights(layer: number): WeightBinding[] {
-    const { hiddenSize: d, innerSize: f } = this.config;
+    const { hiddenSize: d, intermediateSize: f } = this.config;
     const shapes: Record<BlockWeight, number[]> = {
       ln_1_weight: [d],
       ln_1_bias: [d],

@@ -1,9 +1,9 @@
 /** The clean run of a prompt and its corrupted runs, every state kept that a restored run starts from or is given. */
 import { checkpoint, type Job } from '../job.ts';
 import { BLOCK_OUTPUTS, type BlockOutput } from '../families/family.ts';
-import { batchOf, causalMask, embedRows, gatherTokens } from '../families/forward.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import { batchOf, causalMask, embedRows, gatherTokens } from '../model/forward.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped, TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';

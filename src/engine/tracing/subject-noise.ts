@@ -1,5 +1,5 @@
 /** How strong the noise is: three times the standard deviation of subjects' token embeddings (reference: collect_embedding_std). */
-import type { LanguageModel } from '../families/language-model.ts';
+import type { LanguageModel } from '../model/language-model.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped } from '../runtime/scope.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';

@@ -5,9 +5,9 @@
  */
 import { checkpoint, type Job } from '../job.ts';
 import { BLOCK_OUTPUTS } from '../families/family.ts';
-import { causalMask, gatherTokens, pastMask } from '../families/forward.ts';
-import type { BlockOverrides, LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import { causalMask, gatherTokens, pastMask } from '../model/forward.ts';
+import type { BlockOverrides, LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped, type TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';

@@ -4,9 +4,9 @@
  */
 import { RequestError, throwIfCancelled } from '../errors.ts';
 import { checkpoint, type Job } from '../job.ts';
-import { argmax } from '../families/sampling.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
+import { argmax } from '../model/sampling.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import { restorationsOf, type Part, type Restoration } from './restorations.ts';
 import { bytesOfStates, drawNoise, RunStates, type Prompt } from './run-states.ts';
 import { gaussianOf, gridsOf, type GridSpec, type TraceSettings } from './settings.ts';

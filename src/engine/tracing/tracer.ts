@@ -2,9 +2,9 @@
 import { EngineError, RequestError } from '../errors.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
-import type { LanguageModel } from '../families/language-model.ts';
-import type { WeightSet } from '../families/weight-set.ts';
-import type { Fact, FactBook } from '../tokens/facts.ts';
+import type { LanguageModel } from '../model/language-model.ts';
+import type { WeightSet } from '../model/weight-set.ts';
+import type { Fact, FactList } from '../tokens/fact-list.ts';
 import { locateSubject } from '../tokens/lookup.ts';
 import { answerText, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
@@ -31,10 +31,10 @@ export type AverageProgress = (done: number, total: number, skipped: number) => 
 export class Tracer {
   readonly #model: LanguageModel;
   readonly #tokenizer: ModelTokenizer;
-  readonly #facts: FactBook | null;
+  readonly #facts: FactList | null;
   #knownNoise: Promise<number> | null = null;
 
-  constructor(model: LanguageModel, tokenizer: ModelTokenizer, facts: FactBook | null) {
+  constructor(model: LanguageModel, tokenizer: ModelTokenizer, facts: FactList | null) {
     this.#model = model;
     this.#tokenizer = tokenizer;
     this.#facts = facts;

@@ -6,11 +6,11 @@ import { WorkerError } from '../../../src/worker/client.ts';
 import { call } from '../../../src/app/store/connection.ts';
 import type { Store } from '../../../src/app/store/index.ts';
 import {
-  averageObstacle,
+  averageDisabledReason,
   createTraceSlice,
   draftToTrace,
   lockedBy,
-  traceObstacle,
+  traceDisabledReason,
 } from '../../../src/app/store/trace.ts';
 
 vi.mock('../../../src/app/store/connection.ts', () => ({ call: vi.fn() }));
@@ -107,7 +107,7 @@ describe('a trace', () => {
     expect(trace.asked()[1].id).toBe('rome');
     expect(store.getState()).toMatchObject({ workTab: 'trace', job: { kind: 'trace', label: 'Tracing edit 2' } });
     expect(lockedBy(store.getState())).toBe('trace');
-    expect(traceObstacle(store.getState())).toMatch(/Wait until this is done: Tracing edit 2/);
+    expect(traceDisabledReason(store.getState())).toMatch(/Wait until this is done: Tracing edit 2/);
 
     trace.tell({ kind: 'start', view });
     trace.tell(token);
@@ -183,18 +183,18 @@ describe('a trace', () => {
 describe('what stands against a trace', () => {
   it('is said in words, and then nothing is asked', async () => {
     const store = storeOf();
-    expect(traceObstacle(store.getState(), 'empty')).toBe('Edit 1 has no subject.');
+    expect(traceDisabledReason(store.getState(), 'empty')).toBe('Edit 1 has no subject.');
     await store.getState().startTrace('empty');
     expect(worker).not.toHaveBeenCalled();
     expect(draftToTrace(store.getState())?.id).toBe('empty');
     store.getState().changeTraceSettings({ samples: '' });
-    expect(traceObstacle(store.getState(), 'rome')).toMatch(/setting.*Write a number/);
+    expect(traceDisabledReason(store.getState(), 'rome')).toMatch(/setting.*Write a number/);
   });
 
   it('is for the average a list of facts that is missing, or a bad number', () => {
-    expect(averageObstacle(storeOf().getState())).toBeNull();
-    expect(averageObstacle(storeOf({ factCount: '0' }).getState())).toMatch(/Number of facts/);
+    expect(averageDisabledReason(storeOf().getState())).toBeNull();
+    expect(averageDisabledReason(storeOf({ factCount: '0' }).getState())).toMatch(/Number of facts/);
     const model = { relations: [], layerCount: 1 } as unknown as Store['model'];
-    expect(averageObstacle(storeOf({ model }).getState())).toMatch(/without a list of facts/);
+    expect(averageDisabledReason(storeOf({ model }).getState())).toMatch(/without a list of facts/);
   });
 });

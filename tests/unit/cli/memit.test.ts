@@ -4,8 +4,8 @@ import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPatchFile } from '../../../src/engine/exporting/patch-file.ts';
-import { readStatistics } from '../../../src/engine/stats/statistics-file.ts';
+import { readPatchFile } from '../../../src/engine/patches/patch-file.ts';
+import { readStatistics } from '../../../src/engine/statistics/statistics-file.ts';
 import { relativeError } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, TINY_MODEL } from '../support.ts';
 import { TINY_TEXT } from '../tiny.ts';

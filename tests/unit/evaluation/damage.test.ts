@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError, EngineError } from '../../../src/engine/errors.ts';
 import { DamageMeter, DISTANCES, drawDamageSample, type DamageSample } from '../../../src/engine/evaluation/damage.ts';
 import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
-import type { EditedWeights } from '../../../src/engine/families/weight-set.ts';
-import { FactBook } from '../../../src/engine/tokens/facts.ts';
+import type { EditedWeights } from '../../../src/engine/model/weight-set.ts';
+import { FactList } from '../../../src/engine/tokens/fact-list.ts';
 import { answerText } from '../../../src/engine/tokens/request.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
 
@@ -41,13 +41,13 @@ describe('a sample', () => {
     object,
     known,
   });
-  const relation = (id: string, facts: ReturnType<typeof fact>[]): FactBook['relations'][number] => ({
+  const relation = (id: string, facts: ReturnType<typeof fact>[]): FactList['relations'][number] => ({
     id,
     label: `label of ${id}`,
     templates: ['{} is', '{} was'],
     facts,
   });
-  const book = new FactBook([
+  const book = new FactList([
     relation('P1', [fact('Ann', 'x'), fact('Bob', 'x'), fact('Cid', 'y'), fact('Dan', 'x', false)]),
     relation('P2', [fact('Eve', 'z'), fact('Ann', 'z')]),
   ]);

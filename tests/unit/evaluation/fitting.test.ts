@@ -1,11 +1,11 @@
 /** What of records a model is asked: all that it can read and edit, and a reason for everything else. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PLAIN_CONTEXT } from '../../../src/engine/editing/contexts.ts';
+import { PLAIN_CONTEXT } from '../../../src/engine/targets/contexts.ts';
 import { EngineError } from '../../../src/engine/errors.ts';
 import { fitRecords } from '../../../src/engine/evaluation/fitting.ts';
 import { evaluateRecords } from '../../../src/engine/evaluation/record-losses.ts';
 import type { EvaluationRecord } from '../../../src/engine/evaluation/records.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { DEMO_MODEL, openModel } from '../support.ts';
 
 const LONG = 'and so on '.repeat(80);

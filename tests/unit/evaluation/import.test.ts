@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/engine/errors.ts';
 import { importRecords, tableColumns } from '../../../src/engine/evaluation/import.ts';
-import { FactBook } from '../../../src/engine/tokens/facts.ts';
+import { FactList } from '../../../src/engine/tokens/fact-list.ts';
 
 const full = {
   case_id: 7,
@@ -174,7 +174,7 @@ describe('importRecords', () => {
   });
 
   it('takes relations of the model, by id or label, for prompts', () => {
-    const facts = new FactBook([{ id: 'P36', label: 'capital', templates: ['The capital of {} is'], facts: [] }]);
+    const facts = new FactList([{ id: 'P36', label: 'capital', templates: ['The capital of {} is'], facts: [] }]);
     const content =
       'subject,relation,object\nFrance,Capital,Rome\nSpain,P36,Oslo\nItaly,{} has the capital,Bern\nPeru,king,x';
     const { records, faults } = importRecords(content, { facts });

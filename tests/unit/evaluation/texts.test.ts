@@ -7,10 +7,10 @@ import { importRecords } from '../../../src/engine/evaluation/import.ts';
 import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
 import { ReferenceTexts } from '../../../src/engine/evaluation/reference-texts.ts';
 import { treebankWords } from '../../../src/engine/evaluation/words.ts';
-import { continueRows } from '../../../src/engine/families/decoding.ts';
-import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
-import { argmax, largest } from '../../../src/engine/families/sampling.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import { continueRows } from '../../../src/engine/model/decoding.ts';
+import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
+import { argmax, largest } from '../../../src/engine/model/sampling.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel } from '../support.ts';
 

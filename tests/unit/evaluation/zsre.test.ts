@@ -5,7 +5,7 @@ import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
 import { evaluateRecords, type RecordLosses } from '../../../src/engine/evaluation/record-losses.ts';
 import { PROMPT_GROUPS, type PromptGroup } from '../../../src/engine/evaluation/records.ts';
 import { referenceForm } from '../../../src/engine/evaluation/report.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { fileSource } from '../../../src/cli/node-files.ts';
+import { fileSource } from '../../../src/cli/folder-source.ts';
 import { CancelledError, EngineError, SafetensorsError } from '../../../src/engine/errors.ts';
 import { exportFileName } from '../../../src/engine/exporting/file-name.ts';
 import { exportModel } from '../../../src/engine/exporting/model-export.ts';
-import { hashModel } from '../../../src/engine/exporting/model-hash.ts';
+import { hashModel } from '../../../src/engine/weights/model-hash.ts';
 import { memorySource } from '../../../src/engine/weights/byte-source.ts';
 import { encodeFloats, type FloatDtype } from '../../../src/engine/weights/dtype.ts';
 import { collect, safetensorsParts, toBlob } from '../../../src/engine/weights/safetensors-writer.ts';

@@ -7,12 +7,12 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPatchFile } from '../../../src/engine/exporting/patch-file.ts';
-import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
+import { readPatchFile } from '../../../src/engine/patches/patch-file.ts';
+import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { memorySource } from '../../../src/engine/weights/byte-source.ts';
 import { collect } from '../../../src/engine/weights/safetensors-writer.ts';
 import { readFloats, readSafetensors } from '../../../src/engine/weights/safetensors.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { DEMO_MODEL, golden, openModel } from '../support.ts';
 import { bytesOf } from '../weights/support.ts';
 

@@ -9,11 +9,11 @@ import {
   forwardRows,
   gatherTokens,
   pastMask,
-} from '../../../src/engine/families/forward.ts';
-import { nextTokenLogits } from '../../../src/engine/families/logits.ts';
-import { familyOf, type LayerPast } from '../../../src/engine/families/language-model.ts';
+} from '../../../src/engine/model/forward.ts';
+import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
+import { familyOf, type LayerPast } from '../../../src/engine/model/language-model.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { demoSequences, tinySequences, worstLogit } from './logits.ts';
 import { expectBelow, relativeError } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, TINY_MODEL } from '../support.ts';

@@ -1,9 +1,9 @@
 /** Logits at every position against those of `transformers`, whichever backend the model runs on. */
 import { expect } from 'vitest';
-import { batchOf, forwardRows, gatherTokens } from '../../../src/engine/families/forward.ts';
+import { batchOf, forwardRows, gatherTokens } from '../../../src/engine/model/forward.ts';
 import { readFloats } from '../../../src/engine/runtime/device.ts';
 import { scoped } from '../../../src/engine/runtime/scope.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { golden } from '../support.ts';
 
 export interface LogitSequence {

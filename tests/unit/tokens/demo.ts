@@ -1,6 +1,6 @@
 /** The demo model's tokenizer and facts, read once for the tests. */
 import { readFileSync } from 'node:fs';
-import { FactBook } from '../../../src/engine/tokens/facts.ts';
+import { FactList } from '../../../src/engine/tokens/fact-list.ts';
 import { ModelTokenizer } from '../../../src/engine/tokens/tokenizer.ts';
 
 const root = new URL('../../../', import.meta.url);
@@ -14,4 +14,4 @@ export const demoTokenizer = ModelTokenizer.create(
   readText('public/models/demo/tokenizer_config.json'),
 );
 
-export const demoFacts = FactBook.parse(readText('public/models/demo/facts.json'));
+export const demoFacts = FactList.parse(readText('public/models/demo/facts.json'));

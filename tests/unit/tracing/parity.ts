@@ -1,6 +1,6 @@
 /** Causal traces against the PyTorch oracle's: every grid, to 1e-4 in probability. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import type { GridSpec, TraceSettings } from '../../../src/engine/tracing/settings.ts';
 import type { PromptTrace } from '../../../src/engine/tracing/trace.ts';
 import { expectBelow } from '../compare.ts';

@@ -4,7 +4,7 @@ import { CancelledError, RequestError } from '../../../src/engine/errors.ts';
 import { gridsOf, type TraceSettings } from '../../../src/engine/tracing/settings.ts';
 import { subjectNoise } from '../../../src/engine/tracing/subject-noise.ts';
 import { tracePrompt, TRACE_MEMORY, type PromptTrace, type TraceProgress } from '../../../src/engine/tracing/trace.ts';
-import type { Workbench } from '../../../src/engine/workbench.ts';
+import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { golden } from '../support.ts';
 import { openTiny } from '../tiny.ts';
 import { worstOf, type TraceGolden } from './parity.ts';
