@@ -6,8 +6,8 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /**
- * The engine's folders, lowest first, each with those it may import from. Errors, jobs and random numbers are open to
- * all of them; what else stands beside those in src/engine joins the folders and may import them all.
+ * The engine's folders, lowest first, each with those it may import from. Errors, jobs, random numbers and texts are open to
+ * all of them.
  * @type {Record<string, string[]>}
  */
 const ENGINE_LAYERS = {
@@ -15,16 +15,36 @@ const ENGINE_LAYERS = {
   runtime: [],
   weights: [],
   tokens: [],
+  sources: ['weights'],
   linalg: ['runtime'],
-  families: ['graph', 'runtime', 'weights', 'linalg'],
-  stats: ['graph', 'runtime', 'weights', 'tokens', 'linalg', 'families'],
-  tracing: ['graph', 'runtime', 'weights', 'tokens', 'linalg', 'families'],
-  editing: ['graph', 'runtime', 'weights', 'tokens', 'linalg', 'families', 'stats'],
-  evaluation: ['graph', 'runtime', 'weights', 'tokens', 'linalg', 'families', 'stats', 'editing'],
-  exporting: ['graph', 'runtime', 'weights', 'tokens', 'linalg', 'families', 'stats', 'editing'],
+  families: ['graph'],
+  model: ['graph', 'runtime', 'weights', 'linalg', 'families'],
+  statistics: ['runtime', 'weights', 'tokens', 'linalg', 'model'],
+  tracing: ['runtime', 'tokens', 'linalg', 'model'],
+  patches: ['runtime', 'weights', 'linalg', 'model'],
+  targets: ['runtime', 'tokens', 'linalg', 'model'],
+  methods: ['runtime', 'tokens', 'linalg', 'families', 'model', 'statistics', 'patches', 'targets'],
+  evaluation: ['runtime', 'tokens', 'linalg', 'model', 'targets'],
+  exporting: ['weights', 'patches'],
+  session: [
+    'runtime',
+    'weights',
+    'tokens',
+    'sources',
+    'linalg',
+    'families',
+    'model',
+    'statistics',
+    'tracing',
+    'patches',
+    'targets',
+    'methods',
+    'evaluation',
+    'exporting',
+  ],
 };
 const ENGINE_FOLDERS = Object.keys(ENGINE_LAYERS);
-const ENGINE = [...ENGINE_FOLDERS, 'engine'];
+const ENGINE = ENGINE_FOLDERS;
 
 const ARCHITECTURE = {
   default: 'disallow',
@@ -54,7 +74,6 @@ const ARCHITECTURE = {
         from: { element: { type } },
         allow: { to: { element: { types: { anyOf: below } } } },
       })),
-    { from: { element: { type: 'engine' } }, allow: { to: { element: { types: { anyOf: ENGINE_FOLDERS } } } } },
     { from: { element: { types: { anyOf: ENGINE } } }, allow: { to: { element: { type: 'shaders' } } } },
     { allow: { to: { file: { categories: 'common' } } } },
   ],
@@ -100,14 +119,13 @@ export default defineConfig(
       'boundaries/include': ['src/**/*', 'shaders/**/*'],
       'boundaries/elements': [
         ...ENGINE_FOLDERS.map((type) => ({ type, pattern: `src/engine/${type}`, partialMatch: false })),
-        { type: 'engine', pattern: 'src/engine', partialMatch: false },
         { type: 'worker', pattern: 'src/worker', partialMatch: false },
         { type: 'cli', pattern: 'src/cli', partialMatch: false },
         { type: 'app', pattern: 'src/app', partialMatch: false },
         { type: 'shaders', pattern: 'shaders', partialMatch: false },
       ],
       'boundaries/files': [
-        { category: 'common', pattern: 'src/engine/{errors,job,random}.ts' },
+        { category: 'common', pattern: 'src/engine/{errors,job,random,text,interval}.ts' },
         { category: 'worker-contract', pattern: 'src/worker/{api,benchmark-api,trace-api,client}.ts' },
       ],
     },

@@ -10,12 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
-import { folderFiles } from '../src/cli/folder-source.ts';
+import { folderSource } from '../src/cli/folder-source.ts';
 import { seededRandom } from '../src/engine/random.ts';
 import { runReportSchema } from '../src/engine/methods/report.ts';
-import type { MemitSettings } from '../src/engine/methods/memit/settings.ts';
+import { memitSettingsSchema, type MemitSettings } from '../src/engine/methods/memit/settings.ts';
 import type { EditRequest } from '../src/engine/tokens/request.ts';
-import { Workbench } from '../src/engine/session/workbench.ts';
+import { comparePatch } from '../src/engine/session/asking.ts';
+import { runEdit } from '../src/engine/session/editing.ts';
+import { openSession } from '../src/engine/session/open.ts';
+import { type ModelSession } from '../src/engine/session/session.ts';
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +30,7 @@ const { values } = parseArgs({
 });
 
 /** Known facts with another object of the same relation, every subject once. */
-function drawEdits(bench: Workbench, count: number): EditRequest[] {
+function drawEdits(bench: ModelSession, count: number): EditRequest[] {
   const random = seededRandom(1);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)];
   const relations = bench.facts?.relations ?? [];
@@ -89,10 +92,10 @@ function referenceSeconds(
 }
 
 const backend = await startNodeBackend(values.backend as BackendName);
-const bench = await Workbench.open(folderFiles(values.model), backend);
-const { settings } = bench.preset;
+const bench = await openSession(folderSource(values.model), backend);
+const settings = memitSettingsSchema.parse(bench.preset('memit').settings);
 const contexts = await bench.contexts(settings.seed);
-await bench.edit(drawEdits(bench, 1), settings);
+await runEdit(bench, drawEdits(bench, 1), settings);
 
 console.log(`${bench.name} on ${backend.name}; layers ${settings.layers.join(', ')}, ${settings.steps} steps`);
 console.log(
@@ -100,11 +103,11 @@ console.log(
 );
 for (const count of values.edits.split(',').map(Number)) {
   const edits = drawEdits(bench, count);
-  const patch = await bench.edit(edits, settings);
+  const patch = await runEdit(bench, edits, settings);
   const { seconds } = runReportSchema.parse(patch.report);
   const total = seconds.targets + seconds.spread;
   bench.stack.push(patch);
-  const { efficacy } = await bench.compare(patch.id);
+  const { efficacy } = await comparePatch(bench, patch.id);
   bench.stack.remove(patch.id);
   const cells = [total, total / count, seconds.targets, seconds.spread].map((value) => value.toFixed(2).padStart(8));
   const took = `${efficacy.passed}/${efficacy.total}`.padEnd(7);

@@ -10,12 +10,13 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
-import { folderFiles } from '../src/cli/folder-source.ts';
+import { folderSource } from '../src/cli/folder-source.ts';
 import { generateTexts } from '../src/engine/evaluation/generation.ts';
 import { importRecords } from '../src/engine/evaluation/import.ts';
 import { evaluateRecords, type RecordLosses } from '../src/engine/evaluation/record-losses.ts';
 import { type EvaluationRecord, PROMPT_GROUPS } from '../src/engine/evaluation/records.ts';
-import { Workbench } from '../src/engine/session/workbench.ts';
+import { openSession } from '../src/engine/session/open.ts';
+import { type ModelSession } from '../src/engine/session/session.ts';
 
 const { values } = parseArgs({
   options: {
@@ -53,7 +54,7 @@ function meanLoss(losses: readonly RecordLosses[]): number {
   return all.reduce((sum, loss) => sum + loss, 0) / all.length;
 }
 
-async function own(bench: Workbench, records: readonly EvaluationRecord[], texts: number): Promise<Timing> {
+async function own(bench: ModelSession, records: readonly EvaluationRecord[], texts: number): Promise<Timing> {
   const { model, tokenizer } = bench;
   const started = performance.now();
   const losses = await evaluateRecords(model, tokenizer, model.weights, records);
@@ -82,7 +83,7 @@ function peer(python: string, records: readonly EvaluationRecord[], texts: numbe
 }
 
 const backend = await startNodeBackend(values.backend as BackendName);
-const bench = await Workbench.open(folderFiles(values.model), backend);
+const bench = await openSession(folderSource(values.model), backend);
 const content = readFileSync(join(values.model, 'benchmark.json'), 'utf8');
 const records = importRecords(content).records.slice(0, Number(values.records));
 const texts = Number(values.texts);

@@ -1,6 +1,6 @@
 /**
  * Our WGSL kernels beside those of onnxruntime-web, jax-js and TensorFlow.js, on the same adapter:
- * `npm run bench:kernels [-- --browser --sizes small|mission --tune --json FILE --python PYTHON]`.
+ * `npm run bench:kernels [-- --browser --sizes small|full --tune --json FILE --python PYTHON]`.
  *
  * Runs in Node on Dawn, or with `--browser` in the machine's Chromium. Contestants are timed in turn, median of ten. On a software adapter
  * the sizes are small and only prove that everything runs and agrees. With `--python PYTHON` (that has PyTorch) the cases are also

@@ -10,10 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startNodeBackend, type BackendName } from '../src/cli/backend.ts';
-import { folderFiles } from '../src/cli/folder-source.ts';
+import { folderSource } from '../src/cli/folder-source.ts';
 import { TRACE_DEFAULTS, type TraceSettings } from '../src/engine/tracing/settings.ts';
 import type { TraceRequest } from '../src/engine/tracing/tracer.ts';
-import { Workbench } from '../src/engine/session/workbench.ts';
+import { openSession } from '../src/engine/session/open.ts';
+import { type ModelSession } from '../src/engine/session/session.ts';
 
 const TOKENS = 12;
 const RUNS = 3;
@@ -27,7 +28,7 @@ const { values } = parseArgs({
 });
 
 /** The first known fact whose prompt has so many tokens. */
-function factOf({ facts, tracer }: Workbench, tokens: number): TraceRequest {
+function factOf({ facts, tracer }: ModelSession, tokens: number): TraceRequest {
   for (const { templates, facts: list } of facts?.relations ?? []) {
     for (const { subject, known } of list) {
       const request = { prompt: templates[0], subject };
@@ -53,7 +54,7 @@ function referenceSeconds(python: string, request: TraceRequest): { hidden: numb
 }
 
 const backend = await startNodeBackend(values.backend as BackendName);
-const bench = await Workbench.open(folderFiles(values.model), backend);
+const bench = await openSession(folderSource(values.model), backend);
 const request = factOf(bench, TOKENS);
 const cases: { name: 'hidden' | 'all'; settings: TraceSettings }[] = [
   { name: 'hidden', settings: { ...TRACE_DEFAULTS, kinds: ['hidden'], severed: false } },

@@ -35,6 +35,21 @@ function trace({ model, facts, settings, out }) {
   );
 }
 
+/**
+ * The golden of a family, of the model that data/families/NAME.json describes.
+ * @param {string} name
+ */
+function family(name) {
+  return {
+    file: `family-${name}.json`,
+    program: 'family_oracle.py',
+    command: lines(
+      `${PYTHON} tests/reference/family_oracle.py`,
+      `--config tests/reference/data/families/${name}.json --name ${name}`,
+    ),
+  };
+}
+
 /** @param {string[]} parts of one command */
 function lines(...parts) {
   return parts.join(' \\\n    ');
@@ -47,6 +62,7 @@ export const GOLDENS = [
     program: 'tiny_gpt2.py',
     command: `${PYTHON} tests/reference/tiny_gpt2.py`,
   },
+  family('gpt2'),
   {
     file: 'tiny-memit.json',
     program: 'memit_oracle.py',

@@ -1,5 +1,6 @@
-// One step of Adam on δ, the vector that turns into an edit's target, with weight decay and projection (algorithm, section 4):
-// g ← g + decay·δ/‖δ‖, the moments and the step exactly as torch.optim.Adam takes them, then δ scaled back to maxNorm.
+// One step of Adam on δ, the vector that turns into an edit's target, with weight decay and projection as in memit/compute_z.py of the
+// reference (kmeng01/memit): g ← g + decay·δ/‖δ‖, the moments and the step exactly as torch.optim.Adam takes them, then δ scaled
+// back to maxNorm. Joined with reduction.wgsl.
 //
 // One workgroup of 256 takes one edit, since both norms are sums over the whole of δ; δ, both moments and the gradient are
 // [edits, width]. The bias corrections come from the caller, who has them in double precision.
@@ -28,20 +29,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> max_norm: array<f32>;
 
 const THREADS = 256u;
-
-var<workgroup> partials: array<f32, THREADS>;
-
-fn sum_over_threads(value: f32, thread: u32) -> f32 {
-  partials[thread] = value;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partials[thread] += partials[thread + half]; }
-    workgroupBarrier();
-  }
-  let total = partials[0];
-  workgroupBarrier();
-  return total;
-}
 
 @compute @workgroup_size(THREADS)
 fn adam_step(

@@ -1,6 +1,5 @@
-// What goes over a tensor once: alpha·A + beta·B, the transpose, sums of slices and sums of squares. All of it waits for memory, so each
-// is the plainest kernel there is: one thread an element, or, for the squares, a fixed number of workgroups that stride over
-// the tensor and leave one partial sum each, which the caller adds up in double precision.
+// What goes over a tensor once: alpha·A + beta·B, the transpose, and sums of slices. All of it waits for memory, so each is the
+// plainest kernel there is: one thread an element of the result.
 
 struct Params {
   workgroups: u32,
@@ -58,27 +57,4 @@ fn transpose(
   if (at >= params.size) { return; }
   let rows = params.size / params.columns;
   result[at] = a[(at % rows) * params.columns + at / rows];
-}
-
-var<workgroup> partials: array<f32, THREADS>;
-
-@compute @workgroup_size(THREADS)
-fn sum_of_squares(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let number = group.x + group.y * groups.x;
-  if (number >= params.workgroups) { return; }
-  var squares = 0.0;
-  for (var at = number * THREADS + thread; at < params.size; at += params.workgroups * THREADS) {
-    squares += a[at] * a[at];
-  }
-  partials[thread] = squares;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partials[thread] += partials[thread + half]; }
-    workgroupBarrier();
-  }
-  if (thread == 0u) { result[number] = partials[0]; }
 }

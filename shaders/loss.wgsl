@@ -1,4 +1,5 @@
-// Losses over rows of logits [rows, width], with their gradients in the same pass: cross entropy, KL divergence, log softmax.
+// Losses over rows of logits [rows, width], with their gradients in the same pass: cross entropy, KL divergence, log softmax. Joined
+// with reduction.wgsl.
 //
 // One workgroup of 256 takes one row: the threads stride over it for the maximum, for Σ exp(logit − maximum) and for the
 // result, so the row is read three times but nothing the size of the logits is kept in between. Subtracting the
@@ -20,32 +21,6 @@ struct Params {
 
 const THREADS = 256u;
 const LOWEST = -3.4028234e38;
-
-var<workgroup> partials: array<f32, THREADS>;
-
-fn sum_over_threads(value: f32, thread: u32) -> f32 {
-  partials[thread] = value;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partials[thread] += partials[thread + half]; }
-    workgroupBarrier();
-  }
-  let total = partials[0];
-  workgroupBarrier();
-  return total;
-}
-
-fn maximum_over_threads(value: f32, thread: u32) -> f32 {
-  partials[thread] = value;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partials[thread] = max(partials[thread], partials[thread + half]); }
-    workgroupBarrier();
-  }
-  let maximum = partials[0];
-  workgroupBarrier();
-  return maximum;
-}
 
 struct Normalizer {
   maximum: f32,

@@ -1,14 +1,14 @@
 // C = alpha · op(A) · op(B), or C += that: op(A) is [m, k], op(B) is [k, n], each row-major with a stride of its own between rows, so
 // that a block of a larger matrix will do. Joined with operands-vec4.wgsl or operands-scalar.wgsl, which read and write memory, and with
-// left-workgroup.wgsl or left-quad.wgsl, which bring the elements of A to the threads.
+// left-workgroup.wgsl or left-quad.wgsl, which hand the elements of A to the threads.
 //
-// A workgroup computes a TILE_M × TILE_N tile of C, a thread 4 × 4 elements of it or up to 8 × 8, as one, two or four blocks of 4 × 4. Steps
-// of the ladder that are taken here, and what each is for:
+// A workgroup computes a TILE_M × TILE_N tile of C, a thread 4 × 4 elements of it or up to 8 × 8, as one, two or four blocks of 4 × 4. What
+// is done for speed, and why:
 // 1. Workgroup tiles: what is read from memory once serves TILE_M or TILE_N products.
 // 2. Register tiles: what is read from workgroup memory serves 4 or 8 products. The blocks are mat4x4f, whose columns no
 //    compiler can be tempted to index at run time: arrays of registers sometimes end up in memory.
-// 3. vec4 loads from memory and from workgroup memory: a fourth of the instructions. A thread brings a block of 4 × 4 and
-//    turns it in its registers where k runs along the rows, so both tiles lie with k outermost in every orientation.
+// 3. vec4 loads from memory and from workgroup memory: a fourth of the instructions. A thread loads a block of 4 × 4 and
+//    transposes it in its registers where k runs along the rows, so both tiles lie with k outermost in every orientation.
 // 4. Double buffering: the next tiles are on their way from memory while this one is multiplied, and one barrier a step is enough.
 // 5. Nothing but products in the innermost loop: compilers of WGSL clamp every index that they cannot prove, and count the rounds of
 //    every loop that they cannot see the end of. So loops over the tiles run from zero to constants, and indices are made of
@@ -38,6 +38,8 @@ struct Params {
   accumulate: u32,
 }
 
+@group(0) @binding(0) var<uniform> params: Params;
+
 // A is stored [k, m]; B is stored [n, k].
 override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
@@ -66,10 +68,10 @@ override BLOCKS: u32 = BLOCKS_A + WIDTH_B * DEPTH;
 var<workgroup> a_tiles: array<vec4f, 2u * TILE_K * WIDTH_A>;
 var<workgroup> b_tiles: array<vec4f, 2u * TILE_K * WIDTH_B>;
 
-const COUNT = vec4u(0u, 1u, 2u, 3u);
+const IOTA = vec4u(0u, 1u, 2u, 3u);
 
 // Where a 4 × 4 block of an operand lies in memory, for the tile's first k.
-struct Source {
+struct BlockSource {
   is_a: bool,
   // The block's first k, inside the tile.
   k: u32,
@@ -85,16 +87,16 @@ fn along_k(is_a: bool) -> bool {
 
 // `across` is the first of the block's rows of C (columns, for B). What is beyond the operand ends up beyond C, and is not written:
 // anything may be read instead.
-fn source(is_a: bool, k: u32, across: u32, batch: u32) -> Source {
+fn block_source(is_a: bool, k: u32, across: u32, batch: u32) -> BlockSource {
   let stride = select(params.stride_b, params.stride_a, is_a);
   let last = select(params.n, params.m, is_a) - 1u;
   let base = batch * select(params.batch_b, params.batch_a, is_a);
-  return Source(
+  return BlockSource(
     is_a,
     k,
     base + select(
-      (k + COUNT) * stride + min(across, last / 4u * 4u),
-      min(across + COUNT, vec4u(last)) * stride + k,
+      (k + IOTA) * stride + min(across, last / 4u * 4u),
+      min(across + IOTA, vec4u(last)) * stride + k,
       along_k(is_a),
     ),
     select(stride, 1u, along_k(is_a)),
@@ -102,12 +104,12 @@ fn source(is_a: bool, k: u32, across: u32, batch: u32) -> Source {
 }
 
 // Rows of the result run along k.
-fn fetch(whence: Source, depth: u32) -> mat4x4f {
-  let k = depth + whence.k;
+fn load_block(source: BlockSource, depth: u32) -> mat4x4f {
+  let k = depth + source.k;
   if (k >= params.k) { return mat4x4f(); }
-  let at = whence.vectors + depth * whence.step;
+  let at = source.vectors + depth * source.step;
   var block: mat4x4f;
-  if (whence.is_a) {
+  if (source.is_a) {
     block = mat4x4f(a_vector(at.x), a_vector(at.y), a_vector(at.z), a_vector(at.w));
     if (!TRANSPOSE_A) { block = transpose(block); }
   } else {
@@ -122,15 +124,15 @@ fn fetch(whence: Source, depth: u32) -> mat4x4f {
   return block;
 }
 
-// The block that this thread brings to workgroup memory at every step.
-struct Errand {
-  source: Source,
-  busy: bool,
-  // Of its first vector in workgroup memory.
-  place: u32,
+// A thread's share in loading the tiles of A and B into workgroup memory: one block at every step, or none.
+struct TileLoad {
+  source: BlockSource,
+  is_active: bool,
+  // Of the block's first vector in a tile.
+  index: u32,
 }
 
-fn errand(thread: u32, tile: Place) -> Errand {
+fn tile_load(thread: u32, tile: Tile) -> TileLoad {
   let is_a = thread < BLOCKS_A;
   let number = select(thread - BLOCKS_A, thread, is_a);
   let width = select(WIDTH_B, WIDTH_A, is_a);
@@ -138,24 +140,26 @@ fn errand(thread: u32, tile: Place) -> Errand {
   let k = 4u * select(number / width, number % DEPTH, along_k(is_a));
   let across4 = select(number % width, number / DEPTH, along_k(is_a));
   let across = select(tile.column, tile.row, is_a) + 4u * across4;
-  return Errand(source(is_a, k, across, tile.batch), thread < BLOCKS, k * width + across4);
+  return TileLoad(block_source(is_a, k, across, tile.batch), thread < BLOCKS, k * width + across4);
 }
 
-fn brought(what: Errand, depth: u32) -> mat4x4f {
-  if (!what.busy) { return mat4x4f(); }
-  return fetch(what.source, depth);
+// From memory into registers.
+fn load_tile(load: TileLoad, depth: u32) -> mat4x4f {
+  if (!load.is_active) { return mat4x4f(); }
+  return load_block(load.source, depth);
 }
 
-fn stage(what: Errand, block: mat4x4f, buffer: u32) {
-  if (!what.busy) { return; }
-  if (what.source.is_a) {
-    let at = buffer * TILE_K * WIDTH_A + what.place;
+// From registers into one of the two buffers in workgroup memory.
+fn stage_tile(load: TileLoad, block: mat4x4f, buffer: u32) {
+  if (!load.is_active) { return; }
+  if (load.source.is_a) {
+    let at = buffer * TILE_K * WIDTH_A + load.index;
     a_tiles[at] = block[0];
     a_tiles[at + WIDTH_A] = block[1];
     a_tiles[at + 2u * WIDTH_A] = block[2];
     a_tiles[at + 3u * WIDTH_A] = block[3];
   } else {
-    let at = buffer * TILE_K * WIDTH_B + what.place;
+    let at = buffer * TILE_K * WIDTH_B + load.index;
     b_tiles[at] = block[0];
     b_tiles[at + WIDTH_B] = block[1];
     b_tiles[at + 2u * WIDTH_B] = block[2];
@@ -210,31 +214,31 @@ fn put_mirrored(base: u32, row: u32, column: u32, sum: mat4x4f, strictly_lower: 
   if (MIRROR && strictly_lower) { put(base, column, row, transpose(sum)); }
 }
 
-// The tile that a workgroup computes.
-struct Place {
+// The tile of C that a workgroup computes.
+struct Tile {
   batch: u32,
   row: u32,
   column: u32,
 }
 
-fn place_of(number: u32) -> Place {
+fn tile_of(number: u32) -> Tile {
   let tiles_n = (params.n + TILE_N - 1u) / TILE_N;
   let tiles = tiles_n * ((params.m + TILE_M - 1u) / TILE_M);
   let within = number % tiles;
-  return Place(number / tiles, within / tiles_n * TILE_M, within % tiles_n * TILE_N);
+  return Tile(number / tiles, within / tiles_n * TILE_M, within % tiles_n * TILE_N);
 }
 
-fn left_out(place: Place) -> bool {
-  return LOWER && place.column >= place.row + TILE_M;
+fn is_skipped(tile: Tile) -> bool {
+  return LOWER && tile.column >= tile.row + TILE_M;
 }
 
 // `x` and `y` number a thread's first blocks of columns and rows.
-fn put_all(place: Place, x: u32, y: u32, sums: Sums) {
-  let base = place.batch * params.batch_c;
-  let row = place.row + 4u * y;
-  let column = place.column + 4u * x;
+fn put_tile(tile: Tile, x: u32, y: u32, sums: Sums) {
+  let base = tile.batch * params.batch_c;
+  let row = tile.row + 4u * y;
+  let column = tile.column + 4u * x;
   // Tiles of symmetric matrices are square: only those on the diagonal cross it, and they are computed whole.
-  let strictly_lower = place.column < place.row;
+  let strictly_lower = tile.column < tile.row;
   put_mirrored(base, row, column, sums.s00, strictly_lower);
   if (WIDE_N) { put_mirrored(base, row, column + TILE_N / 2u, sums.s01, strictly_lower); }
   if (WIDE_M) { put_mirrored(base, row + TILE_M / 2u, column, sums.s10, strictly_lower); }
@@ -249,18 +253,18 @@ fn matmul(
 ) {
   let number = group.x + group.y * groups.x;
   if (number >= params.workgroups) { return; }
-  let place = place_of(number);
-  if (left_out(place)) { return; }
+  let tile = tile_of(number);
+  if (is_skipped(tile)) { return; }
 
   let x = thread % THREADS_N;
   let y = thread / THREADS_N;
-  let what = errand(thread, place);
+  let load = tile_load(thread, tile);
   var sums: Sums;
-  stage(what, brought(what, 0u), 0u);
+  stage_tile(load, load_tile(load, 0u), 0u);
   workgroupBarrier();
   for (var depth = 0u; depth < params.k; depth += 2u * TILE_K) {
     for (var buffer = 0u; buffer < 2u; buffer++) {
-      let next = brought(what, depth + (buffer + 1u) * TILE_K);
+      let next = load_tile(load, depth + (buffer + 1u) * TILE_K);
       for (var k4 = 0u; k4 < DEPTH; k4++) {
         let k = buffer * TILE_K + 4u * k4;
         let own = (k + x % 4u) * WIDTH_A + y;
@@ -297,15 +301,15 @@ fn matmul(
           b_tiles[at_b + 3u * WIDTH_B + HALF_B],
         );
       }
-      stage(what, next, 1u - buffer);
+      stage_tile(load, next, 1u - buffer);
       workgroupBarrier();
     }
   }
 
-  put_all(place, x, y, sums);
+  put_tile(tile, x, y, sums);
 }
 
-// The same without workgroup memory or barriers: threads that need the same block each read it, from caches if all goes well.
+// The product without workgroup memory or barriers: threads that need the same block each read it, from caches if all goes well.
 @compute @workgroup_size(THREADS)
 fn matmul_direct(
   @builtin(workgroup_id) group: vec3u,
@@ -314,27 +318,27 @@ fn matmul_direct(
 ) {
   let number = group.x + group.y * groups.x;
   if (number >= params.workgroups) { return; }
-  let place = place_of(number);
-  if (left_out(place)) { return; }
+  let tile = tile_of(number);
+  if (is_skipped(tile)) { return; }
 
   let x = thread % THREADS_N;
   let y = thread / THREADS_N;
-  let rows0 = source(true, 0u, place.row + 4u * y, place.batch);
-  let rows1 = source(true, 0u, place.row + 4u * y + TILE_M / 2u, place.batch);
-  let columns0 = source(false, 0u, place.column + 4u * x, place.batch);
-  let columns1 = source(false, 0u, place.column + 4u * x + TILE_N / 2u, place.batch);
+  let rows0 = block_source(true, 0u, tile.row + 4u * y, tile.batch);
+  let rows1 = block_source(true, 0u, tile.row + 4u * y + TILE_M / 2u, tile.batch);
+  let columns0 = block_source(false, 0u, tile.column + 4u * x, tile.batch);
+  let columns1 = block_source(false, 0u, tile.column + 4u * x + TILE_N / 2u, tile.batch);
   var sums: Sums;
   for (var depth = 0u; depth < params.k; depth += 4u) {
-    let left0 = fetch(rows0, depth);
-    let right0 = fetch(columns0, depth);
+    let left0 = load_block(rows0, depth);
+    let right0 = load_block(columns0, depth);
     var left1: mat4x4f;
     var right1: mat4x4f;
-    if (WIDE_M) { left1 = fetch(rows1, depth); }
-    if (WIDE_N) { right1 = fetch(columns1, depth); }
+    if (WIDE_M) { left1 = load_block(rows1, depth); }
+    if (WIDE_N) { right1 = load_block(columns1, depth); }
     sums = multiplied(sums, left0[0], left1[0], right0[0], right1[0]);
     sums = multiplied(sums, left0[1], left1[1], right0[1], right1[1]);
     sums = multiplied(sums, left0[2], left1[2], right0[2], right1[2]);
     sums = multiplied(sums, left0[3], left1[3], right0[3], right1[3]);
   }
-  put_all(place, x, y, sums);
+  put_tile(tile, x, y, sums);
 }

@@ -1,6 +1,5 @@
 // How matmul.wgsl reads and writes memory where rows have any length: an element at a time.
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<Stored>;
 @group(0) @binding(2) var<storage, read> b: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;

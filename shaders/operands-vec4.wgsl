@@ -1,6 +1,5 @@
 // How matmul.wgsl reads and writes memory where every row starts on four elements and ends on four: a vector at a time.
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> b: array<vec4<Stored>>;
 @group(0) @binding(3) var<storage, read_write> c: array<vec4f>;

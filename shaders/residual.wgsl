@@ -1,8 +1,8 @@
-// The residual K − (λC + KᵀK)A of the regularised system, in two-float arithmetic: about 40 bits, where f32 has 24. Refinement
+// The residual K − (λC + KKᵀ)A of the regularised system, in two-float arithmetic: about 40 bits, where f32 has 24. Refinement
 // with it reaches a solution that is right to f32, from a factorisation that is not.
 //
-// A number is a pair (high, low) with |low| ≤ half a unit in the last place of high. Everything here keeps one right-hand
-// side a column: K and A are [size, count]. `inner_products` makes T = KᵀA (pairs, [count, count]); `residual` then makes
+// A number is a pair (high, low) with |low| ≤ half a unit in the last place of high. Everything here keeps one key and one
+// right-hand side a column: K and A are [size, count]. `inner_products` makes T = KᵀA (pairs, [count, count]); `residual` then makes
 // K − λ(C·A) − K·T. Both are plain tiled products, 16 × 16 outputs a workgroup and one a thread; the arithmetic, not
 // memory, is what they wait for.
 //
@@ -148,16 +148,16 @@ fn residual(
   let row_start = (number / tiles_n) * TILE;
   let column = (number % tiles_n) * TILE + local.x;
 
-  var smoothed = vec2f();
+  var covariance_product = vec2f();
   for (var start = 0u; start < params.size; start += TILE) {
     // Neighbouring threads read along C's rows.
     stage_left(local.x, local.y, covariance_at(row_start + local.y, start + local.x));
     stage_right(local.y, local.x, solution_at(start + local.y, column));
     workgroupBarrier();
-    smoothed = add_tile(smoothed, local.y, local.x);
+    covariance_product = add_tile(covariance_product, local.y, local.x);
     workgroupBarrier();
   }
-  var sum = add_product(vec2f(), split(params.covariance_weight), split(smoothed.x), smoothed.y);
+  var sum = add_product(vec2f(), split(params.covariance_weight), split(covariance_product.x), covariance_product.y);
   for (var start = 0u; start < params.count; start += TILE) {
     stage_left(local.y, local.x, key_at(params.first + row_start + local.x, start + local.y));
     stage_right(local.y, local.x, product_at(start + local.y, column));

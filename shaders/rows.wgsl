@@ -1,8 +1,8 @@
-// Whole rows of a matrix [rows, width]: picked by index, added to by index, and their norms.
+// Whole rows of a matrix [rows, width]: picked by index, and added to by index.
 //
 // `gather_rows` has one thread an element. `scatter_add_rows` has one thread a column, which walks the indices in order: an
 // index may repeat, and the sums then come out the same every time, which atomics (that floats do not have here
-// anyway) would not give. The few rows of an edit make that walk short. `row_norms` has one workgroup a row.
+// anyway) would not give. The few rows of an edit make that walk short.
 
 struct Params {
   workgroups: u32,
@@ -42,30 +42,4 @@ fn scatter_add_rows(
   for (var i = 0u; i < params.count; i++) {
     result[u32(indices[i]) * params.width + column] += params.alpha * source[i * params.width + column];
   }
-}
-
-@group(0) @binding(2) var<storage, read_write> norms: array<f32>;
-
-var<workgroup> partials: array<f32, THREADS>;
-
-@compute @workgroup_size(THREADS)
-fn row_norms(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= params.workgroups) { return; }
-  var squares = 0.0;
-  for (var column = thread; column < params.width; column += THREADS) {
-    let value = source[row * params.width + column];
-    squares += value * value;
-  }
-  partials[thread] = squares;
-  workgroupBarrier();
-  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { partials[thread] += partials[thread + half]; }
-    workgroupBarrier();
-  }
-  if (thread == 0u) { norms[row] = sqrt(partials[0]); }
 }

@@ -22,7 +22,7 @@ export type Case =
   | { readonly operation: 'solve'; readonly size: number; readonly count: number; readonly note?: string };
 
 /** F of GPT-2 small … XL and GPT-J, D of GPT-J, and the squares that are compared everywhere. */
-const MISSION: readonly Case[] = [
+const FULL: readonly Case[] = [
   ...[768, 1024, 2048, 4096, 8192].map((n) => ({ operation: 'matmul', m: n, n, k: n }) as const),
   { operation: 'matmul', m: 4096, n: 4096, k: 4096, transposeB: true },
   { operation: 'matmul', m: 4096, n: 4096, k: 4096, transposeA: true },
@@ -55,7 +55,7 @@ const SMALL: readonly Case[] = [
   { operation: 'solve', size: 256, count: 10, note: '10 edits' },
 ];
 
-export const CASES = { mission: MISSION, small: SMALL } as const;
+export const CASES = { full: FULL, small: SMALL } as const;
 
 export function nameOf(work: Case): string {
   switch (work.operation) {

@@ -1,4 +1,4 @@
-/** Times contestants in turn, so that what disturbs a machine disturbs all of them, and checks that they compute the same. */
+/** Times contestants in turn, so that what disturbs a machine disturbs all of them, and compares their results. */
 import { type Case, nameOf, operationsOf } from './cases.ts';
 import type { Contestant, Prepared } from './contestants.ts';
 
@@ -16,15 +16,15 @@ export interface Measurement {
 }
 
 const SAMPLES = 9;
-/** A sample repeats the work for so long, in milliseconds. */
-const SAMPLE = 60;
+/** A sample repeats the work for about this long. */
+const SAMPLE_MS = 60;
 const MOST_REPEATS = 64;
-/** A contestant that needs longer than this for one run is timed by that one run, in milliseconds. */
-const PATIENCE = 5_000;
-/** One that would need longer than this, going by its last case of the operation, is left out. */
-const MOST_PATIENCE = 20_000;
+/** A contestant that needs longer for one run is timed by that one run. */
+const LONGEST_SAMPLED_RUN_MS = 5_000;
+/** One that would need longer, going by its last case of the operation, is left out. */
+const LONGEST_RUN_MS = 20_000;
 /** Results of more elements than this are not compared: reading them back takes longer than the work. */
-const COMPARED = 2 ** 21;
+const MOST_COMPARED = 2 ** 21;
 
 interface Entrant {
   readonly name: string;
@@ -46,18 +46,18 @@ export async function measure(
   const results = new Map<string, Float32Array>();
   for (const contestant of contestants) {
     const last = experience.get(`${contestant.name} ${work.operation}`);
-    if (last && (last.milliseconds * operationsOf(work)) / last.operations > MOST_PATIENCE) {
+    if (last && (last.milliseconds * operationsOf(work)) / last.operations > LONGEST_RUN_MS) {
       failures[contestant.name] = 'left out, it would take too long';
       continue;
     }
     try {
       const prepared = await contestant.prepare(work);
       if (!prepared) continue;
-      if (resultSize(work) <= COMPARED) results.set(contestant.name, await prepared.result());
+      if (resultSize(work) <= MOST_COMPARED) results.set(contestant.name, await prepared.result());
       // Compiles, allocates, warms up.
       await prepared.run(1);
       const once = await timed(prepared, 1);
-      const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.round(SAMPLE / once)));
+      const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.round(SAMPLE_MS / once)));
       entrants.push({ name: contestant.name, prepared, repeats, samples: [once] });
       experience.set(`${contestant.name} ${work.operation}`, { milliseconds: once, operations: operationsOf(work) });
     } catch (error) {
@@ -66,7 +66,7 @@ export async function measure(
   }
   for (let sample = 0; sample < SAMPLES; sample += 1) {
     for (const { name, prepared, repeats, samples } of entrants) {
-      if (samples[0] >= PATIENCE || name in failures) continue;
+      if (samples[0] >= LONGEST_SAMPLED_RUN_MS || name in failures) continue;
       try {
         samples.push((await timed(prepared, repeats)) / repeats);
       } catch (error) {

@@ -16,7 +16,7 @@ export interface KernelBench {
 }
 
 export interface KernelBenchOptions {
-  /** Which cases; those of the mission where there is a real GPU, small ones elsewhere, when absent. */
+  /** Which cases; when absent, the full ones where there is a real GPU, small ones elsewhere. */
   readonly sizes?: keyof typeof CASES;
   /** Tune the tiles before; done on a real GPU when absent. */
   readonly tune?: boolean;
@@ -45,7 +45,7 @@ export async function benchKernels(
   const contestants = [ours(linalg, device, shaders), ...peers.filter((peer) => peer !== null)];
   const results: Measurement[] = [];
   const experience: Experience = new Map();
-  for (const work of CASES[options.sizes ?? (software ? 'small' : 'mission')]) {
+  for (const work of CASES[options.sizes ?? (software ? 'small' : 'full')]) {
     const result = await measure(work, contestants, experience);
     if (Object.keys(result.milliseconds).length === 0 && Object.keys(result.failures).length === 0) continue;
     results.push(result);

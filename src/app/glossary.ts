@@ -39,7 +39,7 @@ export const glossary = {
   'indirect effect': 'By how many percentage points putting one state back raises the probability of the answer.',
   'total effect': 'By how many percentage points corrupting the subject lowers the probability of the answer.',
   severed:
-    'The restored token’s MLPs, or its attention, are held as in the corrupted run: what is lost went through them.',
+    'The restored token’s MLPs, or its attention, are held (“frozen”) as in the corrupted run: what is lost went through them.',
   patch: 'The weight changes of one run, kept apart from the model, so they can be switched off, saved and shared.',
 } as const;
 

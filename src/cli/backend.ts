@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CpuLinearAlgebra } from '../engine/linalg/cpu.ts';
 import { CpuDevice, GpuDevice } from '../engine/runtime/device.ts';
 import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
-import type { Backend } from '../engine/session/workbench.ts';
+import type { Backend } from '../engine/session/backend.ts';
 
 export type BackendName = 'wasm' | 'webgpu';
 

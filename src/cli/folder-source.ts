@@ -1,20 +1,22 @@
 /** Model files on disk, for the headless program and for tests: the same interfaces as in the browser. */
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { DownloadError, throwIfCancelled } from '../engine/errors.ts';
+import { MissingFileError, type ModelFile, type ModelSource } from '../engine/sources/model-source.ts';
 import { assertRange, unreadable, type ByteSource } from '../engine/weights/byte-source.ts';
-import { decodeText, type ModelFiles } from '../engine/sources/model-files.ts';
 
 /**
  * A source over the file at `path`. Each read opens the file anew, so that there is no handle to close.
- * @throws DownloadError when there is no such file.
+ * @throws MissingFileError when there is no such file.
  */
 export async function fileSource(path: string): Promise<ByteSource> {
   const name = basename(path);
+  const missing = (cause?: unknown): MissingFileError =>
+    new MissingFileError(`There is no file “${path}” that can be read.`, { cause });
   const info = await stat(path).catch((cause: unknown) => {
-    throw missing(path, cause);
+    throw missing(cause);
   });
-  if (!info.isFile()) throw missing(path, undefined);
+  if (!info.isFile()) throw missing();
   const size = info.size;
   return {
     name,
@@ -44,36 +46,30 @@ export async function fileSource(path: string): Promise<ByteSource> {
   };
 }
 
-/** The files of the folder `directory`, which gives the model its name. */
-export function folderFiles(directory: string): ModelFiles {
-  async function readText(path: string, signal?: AbortSignal): Promise<string> {
-    throwIfCancelled(signal);
-    const file = join(directory, path);
-    const bytes = await readFile(file).catch((cause: unknown) => {
-      throw missing(file, cause);
-    });
-    return decodeText(path, bytes);
-  }
-
+/** The files of the folder `directory`, which gives the model its name; `list` gives those directly in it. */
+export function folderSource(directory: string): ModelSource {
   return {
+    id: resolve(directory),
+    revision: null,
     name: basename(resolve(directory)),
+    list: async (signal) => {
+      throwIfCancelled(signal);
+      const names = await readdir(directory).catch((cause: unknown) => {
+        throw new DownloadError(`The folder “${directory}” cannot be read.`, { cause });
+      });
+      const files: ModelFile[] = [];
+      for (const path of names.sort()) {
+        // By `stat`, because downloaded repositories are often kept as links to files.
+        const info = await stat(join(directory, path)).catch(() => null);
+        if (info?.isFile()) files.push({ path, size: info.size, sha256: null });
+      }
+      return files;
+    },
     open: async (path, onProgress, signal) => {
       throwIfCancelled(signal);
       const source = await fileSource(join(directory, path));
       onProgress?.({ file: path, loaded: source.size, total: source.size });
       return source;
     },
-    readText,
-    optionalText: async (path, signal) => {
-      const exists = await stat(join(directory, path)).then(
-        () => true,
-        () => false,
-      );
-      return exists ? readText(path, signal) : null;
-    },
   };
-}
-
-function missing(path: string, cause: unknown): DownloadError {
-  return new DownloadError(`There is no file “${path}” that can be read.`, { cause });
 }

@@ -1,7 +1,7 @@
 /** Computed statistics as files of a folder. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StatisticsStore } from '../engine/statistics/covariances.ts';
+import type { StatisticsStore } from '../engine/statistics/stored-statistics.ts';
 
 export class FolderStatistics implements StatisticsStore {
   readonly #folder: string;

@@ -5,7 +5,7 @@ import type { AverageTrace } from '../engine/tracing/average.ts';
 import type { GridSpec, TraceKind, TraceSettings } from '../engine/tracing/settings.ts';
 import type { PromptTrace, TraceBaseline } from '../engine/tracing/trace.ts';
 import type { Tracer, TraceRequest } from '../engine/tracing/tracer.ts';
-import type { Workbench } from '../engine/session/workbench.ts';
+import type { ModelSession } from '../engine/session/session.ts';
 
 /** Kinds by the names the command line and the reference give them. */
 export const KINDS: Readonly<Record<string, TraceKind>> = { hidden: 'hidden', mlp: 'mlp', attn: 'attention' };
@@ -56,12 +56,12 @@ type OnProgress = (done: number, total: number) => void;
 
 /** Every prompt's own trace; those whose answer is not their attribute are left untraced and counted. */
 export async function tracePrompts(
-  bench: Workbench,
+  session: ModelSession,
   prompts: readonly TracePrompt[],
   settings: TraceSettings,
   onProgress: OnProgress,
 ): Promise<unknown> {
-  const { model, tokenizer, tracer } = bench;
+  const { model, tokenizer, tracer } = session;
   const textOf = (id: number): string => tokenizer.tokenText(id);
   locateAll(tracer, prompts);
   const noise = settings.noise ?? (await tracer.noiseOver(prompts.map(({ subject }) => subject)));
@@ -96,34 +96,34 @@ export async function tracePrompts(
     });
   }
   onProgress(prompts.length, prompts.length);
-  return { ...headOf(bench, settings, noise), skipped, traces: results };
+  return { ...headOf(session, settings, noise), skipped, traces: results };
 }
 
 /** The average over prompts, all of which need an attribute. */
 export async function averagePrompts(
-  bench: Workbench,
+  session: ModelSession,
   prompts: readonly TracePrompt[],
   settings: TraceSettings,
   onProgress: OnProgress,
 ): Promise<unknown> {
-  locateAll(bench.tracer, prompts);
+  locateAll(session.tracer, prompts);
   const facts = prompts.map(({ prompt, subject, attribute }, i) => {
     if (attribute === null)
       throw new EngineError('input', `The list of prompts: entry ${i} has no attribute, which an average needs.`);
     return { prompt, subject, object: attribute };
   });
-  return averageOf(bench, settings, await bench.tracer.average(facts, settings, {}, onProgress));
+  return averageOf(session, settings, await session.tracer.average(facts, settings, {}, onProgress));
 }
 
 /** The average over `count` facts that the model is said to know. */
 export async function averageFacts(
-  bench: Workbench,
+  session: ModelSession,
   count: number,
   settings: TraceSettings,
   onProgress: OnProgress,
 ): Promise<unknown> {
-  const facts = bench.tracer.drawFacts(count, settings.seed);
-  return averageOf(bench, settings, await bench.tracer.average(facts, settings, {}, onProgress));
+  const facts = session.tracer.drawFacts(count, settings.seed);
+  return averageOf(session, settings, await session.tracer.average(facts, settings, {}, onProgress));
 }
 
 /** Finds what is wrong with any of the prompts before the first is traced. */
@@ -131,9 +131,9 @@ function locateAll(tracer: Tracer, prompts: readonly TracePrompt[]): void {
   for (const prompt of prompts) tracer.locate(prompt);
 }
 
-function headOf(bench: Workbench, { samples, seed, generator }: TraceSettings, noise: number): object {
+function headOf(session: ModelSession, { samples, seed, generator }: TraceSettings, noise: number): object {
   const draw = generator === 'numpy1' ? 'numpy1' : seed;
-  return { model: bench.name, model_hash: bench.hash, samples, noise, seed: draw };
+  return { model: session.name, model_hash: session.hash, samples, noise, seed: draw };
 }
 
 function nameOf({ kind, severed }: GridSpec): { kind: string; severed: string | null } {
@@ -154,10 +154,10 @@ function scoresOf(trace: PromptTrace, { window }: TraceSettings, textOf: (id: nu
   };
 }
 
-function averageOf(bench: Workbench, settings: TraceSettings, average: AverageTrace & { noise: number }): object {
+function averageOf(session: ModelSession, settings: TraceSettings, average: AverageTrace & { noise: number }): object {
   const { facts, skipped, totalEffect, curves, band, noise } = average;
   return {
-    ...headOf(bench, settings, noise),
+    ...headOf(session, settings, noise),
     window: settings.window,
     facts,
     skipped,

@@ -3,7 +3,17 @@
  * nothing of the engine behind them. Carried by Comlink; failures arrive as {@link WorkerFailure}.
  */
 import type { ErrorCode } from '../engine/errors.ts';
-import type { MemitSettings } from '../engine/methods/memit/settings.ts';
+import type {
+  Comparison,
+  EditComparison,
+  FreeComparison,
+  JudgedPrompt,
+  Prediction,
+  PromptComparison,
+} from '../engine/evaluation/compare.ts';
+import type { MethodPhase } from '../engine/methods/method.ts';
+import type { SettingField } from '../engine/methods/setting-fields.ts';
+import type { MethodSettings } from '../engine/patches/patch.ts';
 import type {
   BenchmarkEvent,
   BenchmarkOptions,
@@ -17,15 +27,24 @@ import type {
 } from './benchmark-api.ts';
 import type { AverageTraceView, TraceEvent, TraceSettings, TraceView } from './trace-api.ts';
 
-export type { MemitSettings };
+export type {
+  EditComparison,
+  FreeComparison,
+  JudgedPrompt,
+  MethodPhase,
+  MethodSettings,
+  Prediction,
+  PromptComparison,
+  SettingField,
+};
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 4;
+export const API_VERSION = 5;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
 /** Where the model comes from: the folder that ships with the page, or files the user picked. */
-export type ModelSource = { kind: 'demo'; url: string } | { kind: 'files'; name: string; files: File[] };
+export type ModelLocation = { kind: 'demo'; url: string } | { kind: 'files'; name: string; files: File[] };
 
 export interface LoadProgress {
   /** The file being read and how many bytes of it; total 0 when the server does not say. */
@@ -68,15 +87,42 @@ export interface ModelSummary {
   contextLength: number;
   backend: BackendReport;
   relations: Relation[];
-  preset: MemitSettings;
-  /** Where the preset comes from, in one sentence. */
-  presetNote: string;
+  /** The first is what is run where nothing else is chosen. */
+  methods: MethodView[];
+  exports: ExportChoice[];
   /** Edits to fill in at first. */
   examples: EditDraft[];
   /** Restored from the browser's storage. */
   history: HistoryState;
   /** The last one of this model, from the browser's storage. */
   averageTrace: AverageTraceView | null;
+}
+
+/** An editing method as the page offers it. */
+export interface MethodView {
+  id: string;
+  label: string;
+  /** What it does, in a sentence. */
+  summary: string;
+  /** Of a run, in order. */
+  phases: MethodPhase[];
+  /** Of its form, in order. */
+  fields: SettingField[];
+  preset: MethodSettings;
+  /** Where the preset comes from, in one sentence. */
+  presetNote: string;
+}
+
+/** A form in which the model's weights, as they are now, can be taken home. */
+export interface ExportChoice {
+  /** Id of the exporter. */
+  exporter: string;
+  label: string;
+  /** What is in the file, in a sentence. */
+  help: string;
+  options: Readonly<Record<string, unknown>>;
+  /** There is nothing to take while no patch is on. */
+  needsPatch: boolean;
 }
 
 /** An edit as it is being typed. Either a relation of the model's list, or a free prompt with {}. */
@@ -87,12 +133,6 @@ export interface EditDraft {
   /** The template used when relationId is null. */
   prompt: string;
   object: string;
-}
-
-export interface Prediction {
-  id: number;
-  token: string;
-  probability: number;
 }
 
 export interface Fault {
@@ -118,8 +158,6 @@ export interface RowInspection {
   /** The object the model's fact list has for this subject and relation. */
   knownObject: string | null;
 }
-
-export type RunPhase = 'contexts' | 'statistics' | 'targets' | 'spread';
 
 export interface StepLoss {
   /** Index of the edit in the run. */
@@ -147,7 +185,8 @@ export interface LayerReport {
 }
 
 export type RunEvent =
-  | { kind: 'phase'; phase: RunPhase; done: number; total: number; detail: string; secondsLeft: number | null }
+  /** `phase` is the id of one of the method's. */
+  | { kind: 'phase'; phase: string; done: number; total: number; detail: string; secondsLeft: number | null }
   | { kind: 'loss'; losses: StepLoss[] }
   | { kind: 'layer'; report: LayerReport };
 
@@ -157,12 +196,14 @@ export interface PatchSummary {
   enabled: boolean;
   createdAt: string;
   edits: { subject: string; prompt: string; object: string; trueObject: string | null }[];
-  settings: MemitSettings;
+  /** Id of the method. */
+  method: string;
+  settings: MethodSettings;
   layers: LayerReport[];
   losses: StepLoss[];
   seconds: number;
   /** Seconds per phase. */
-  timings: Record<RunPhase, number>;
+  timings: Readonly<Record<string, number>>;
 }
 
 /** The patch stack, oldest first. */
@@ -174,54 +215,16 @@ export interface HistoryState {
   unsaved: WorkerFailure | null;
 }
 
-export interface PromptComparison {
-  prompt: string;
-  before: Prediction[];
-  after: Prediction[];
-}
-
-export interface JudgedPrompt extends PromptComparison {
-  subject: string;
-  /** For a paraphrase the new object, for a neighbour the old one: the answer wanted after the edit. */
-  wanted: string;
-  wantedProbabilityBefore: number;
-  wantedProbabilityAfter: number;
-  pass: boolean;
-}
-
-export interface EditComparison extends PromptComparison {
-  subject: string;
-  object: string;
-  trueObject: string | null;
-  /** Probability of the new object's first token. */
-  objectProbabilityBefore: number;
-  objectProbabilityAfter: number;
-  pass: boolean;
-  continuationBefore: string;
-  continuationAfter: string;
-  paraphrases: JudgedPrompt[];
-  neighbours: JudgedPrompt[];
-}
-
-export interface ComparisonReport {
+export interface ComparisonReport extends Comparison {
   patchId: string;
-  edits: EditComparison[];
-  /** Passed and counted, for the summary line. */
-  efficacy: { passed: number; total: number };
-  generalization: { passed: number; total: number };
-  specificity: { passed: number; total: number };
 }
 
-export interface FreeComparison extends PromptComparison {
-  continuationBefore: string;
-  continuationAfter: string;
-}
-
-export interface ExportOptions {
-  /** 'full': every tensor; 'changed': only those the enabled patches touch. */
-  scope: 'full' | 'changed';
-  /** 'source' keeps the file's own dtype (rounds the edited tensors to it); 'F32' keeps every bit of the edit. */
-  dtype: 'source' | 'F32';
+/** What is exported, and how: an exporter's id and its options. */
+export interface ExportOrder {
+  exporter: string;
+  options: Readonly<Record<string, unknown>>;
+  /** The patch, for an exporter of patches; null for one of the model. */
+  patchId: string | null;
 }
 
 export interface ExportedFile {
@@ -244,16 +247,23 @@ export interface WorkerFailure {
 export interface WorkerApi {
   version(): Promise<number>;
   load(
-    source: ModelSource,
+    location: ModelLocation,
     backend: BackendChoice,
     onProgress: (progress: LoadProgress) => void,
   ): Promise<ModelSummary>;
+  /** What versions of this page before model hashes began with “sha256:” knew the open model by; storage may have it under that. */
+  formerHash(): Promise<string>;
   /** Tokens, faults and present predictions of rows, in the order given. */
   inspect(drafts: EditDraft[]): Promise<RowInspection[]>;
   /** Drafts and faults per line from pasted lines "subject | relation | object" (also tabs). */
   parseLines(text: string): Promise<{ drafts: EditDraft[]; faults: { line: number; message: string }[] }>;
-  /** Runs MEMIT on top of the enabled patches; the new patch is on the stack and enabled when this resolves. */
-  run(drafts: EditDraft[], settings: MemitSettings, onEvent: (event: RunEvent) => void): Promise<HistoryState>;
+  /** Runs a method on top of the enabled patches; the new patch is on the stack and enabled when this resolves. */
+  run(
+    drafts: EditDraft[],
+    method: string,
+    settings: MethodSettings,
+    onEvent: (event: RunEvent) => void,
+  ): Promise<HistoryState>;
   /** Cancels the running job, within one optimisation step, and the commands waiting behind it. */
   cancel(): Promise<void>;
   /** Before (all enabled patches but this one) and after (with it), for the patch's own edits. */
@@ -283,7 +293,7 @@ export interface WorkerApi {
   rename(patchId: string, name: string): Promise<HistoryState>;
   remove(patchId: string): Promise<HistoryState>;
   undo(): Promise<HistoryState>;
-  exportModel(options: ExportOptions): Promise<ExportedFile>;
-  exportPatch(patchId: string): Promise<ExportedFile>;
+  /** Writes the weights of the enabled patches, or one patch, in some form. */
+  export(order: ExportOrder): Promise<ExportedFile>;
   importPatch(file: File): Promise<HistoryState>;
 }

@@ -6,7 +6,7 @@ import type { TuningStore } from '../engine/linalg/webgpu/tuning.ts';
 import { CpuDevice, GpuDevice } from '../engine/runtime/device.ts';
 import { isSoftware, requestGpu } from '../engine/runtime/gpu.ts';
 import { Runtime, type OrtModule } from '../engine/runtime/runtime.ts';
-import type { Backend } from '../engine/session/workbench.ts';
+import type { Backend } from '../engine/session/backend.ts';
 import { wasmPaths } from './ort-assets.ts';
 import { shaderSource } from './shaders.ts';
 

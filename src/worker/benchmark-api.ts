@@ -1,6 +1,6 @@
 /** What the page and the worker say to each other about benchmarks: records measured before and after an edit. */
 import type { Damage, Distance } from '../engine/evaluation/damage.ts';
-import type { MemitSettings } from '../engine/methods/memit/settings.ts';
+import type { MethodSettings } from '../engine/patches/patch.ts';
 import type { LeftOut } from '../engine/evaluation/fitting.ts';
 import type { RecordTexts } from '../engine/evaluation/generation.ts';
 import type { EvaluationMetrics, GroupMetrics, Metric, TextMetrics } from '../engine/evaluation/metrics.ts';
@@ -33,9 +33,13 @@ export interface RecordSource {
 
 export interface BenchmarkOptions {
   /** Writes all new objects first, in one run, which leaves a patch on the stack; null to ask only. */
-  settings: MemitSettings | null;
-  /** The run starts from the unedited model, and the other patches are switched off. */
-  unedited: boolean;
+  edit: {
+    /** Id of the method. */
+    method: string;
+    settings: MethodSettings;
+    /** The run starts from the unedited model, and the other patches are switched off. */
+    unedited: boolean;
+  } | null;
   /** Also lets the model write texts, before and after. */
   generate: boolean;
 }
@@ -114,7 +118,7 @@ export interface BenchmarkReport {
   model: string;
   edits: number;
   /** Of the run; null where nothing was written. */
-  settings: MemitSettings | null;
+  settings: MethodSettings | null;
   /** Names of the patches in force afterwards. */
   patches: string[];
   before: EvaluationMetrics;

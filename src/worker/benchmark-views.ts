@@ -1,5 +1,5 @@
 /** What the page is shown of records and of what came of measuring them. */
-import type { MemitSettings } from '../engine/methods/memit/settings.ts';
+import type { MethodSettings } from '../engine/patches/patch.ts';
 import type { PromptLosses } from '../engine/evaluation/record-losses.ts';
 import type { ImportedRecords } from '../engine/evaluation/import.ts';
 import { metricsOf, rightAndOther } from '../engine/evaluation/metrics.ts';
@@ -26,7 +26,7 @@ export function recordSetView(name: string, { records, faults, notes }: Imported
 export function benchmarkReport(
   title: string,
   evaluation: Evaluation,
-  settings: MemitSettings | null,
+  settings: MethodSettings | null,
   seconds: number,
 ): BenchmarkReport {
   const { model, patches, records, leftOut, before, after } = evaluation;

@@ -5,14 +5,14 @@ import { positionsOf } from '../engine/tracing/positions.ts';
 import type { Prompt } from '../engine/tracing/run-states.ts';
 import { proposeBand, type LayerBand } from '../engine/tracing/band.ts';
 import type { PromptTrace, TraceBaseline, TracedToken } from '../engine/tracing/trace.ts';
-import type { Workbench } from '../engine/session/workbench.ts';
+import type { ModelSession } from '../engine/session/session.ts';
 import type { TraceEvent, TraceView } from './trace-api.ts';
 
 const TOP_COUNT = 5;
 
 /** The view before anything is restored: every cell is still to come. */
 export function emptyTraceView(
-  { tokenizer, model }: Workbench,
+  { tokenizer, model }: ModelSession,
   request: Pick<EditRequest, 'prompt' | 'subject' | 'targetTrue'>,
   { ids, subject }: Prompt,
   baseline: TraceBaseline,
@@ -51,13 +51,13 @@ export function emptyTraceView(
   };
 }
 
-export function tokenEvent({ tokenizer }: Workbench, { grid, token, scores, says }: TracedToken): TraceEvent {
+export function tokenEvent({ tokenizer }: ModelSession, { grid, token, scores, says }: TracedToken): TraceEvent {
   return { kind: 'token', grid, token, scores: [...scores], says: says.map((id) => tokenizer.tokenText(id)) };
 }
 
 /** The view with every cell and the layers it speaks for. */
 export function finishedTraceView(
-  { tokenizer }: Workbench,
+  { tokenizer }: ModelSession,
   view: TraceView,
   trace: PromptTrace,
   seconds: number,

@@ -1,16 +1,25 @@
 /** What the page is shown of the engine's objects. */
-import { runReportSchema, type LayerOutcome, type StepLosses } from '../engine/methods/report.ts';
+import { EXPORTERS } from '../engine/exporting/exporters.ts';
+import { runReportSchema, type LayerOutcome } from '../engine/methods/report.ts';
+import { settingFields } from '../engine/methods/setting-fields.ts';
+import type { StepLosses } from '../engine/targets/losses.ts';
 import { predictions } from '../engine/evaluation/compare.ts';
 import { EngineError, RequestError } from '../engine/errors.ts';
+import { isFloatDtype } from '../engine/weights/dtype.ts';
+import type { TensorIndex } from '../engine/weights/tensor-index.ts';
 import { locateSubject } from '../engine/tokens/lookup.ts';
 import { fillPrompt, targetText, validateRequest, type EditRequest } from '../engine/tokens/request.ts';
-import type { Workbench } from '../engine/session/workbench.ts';
+import { predict, promptIds } from '../engine/session/asking.ts';
+import { phasesOf } from '../engine/session/editing.ts';
+import type { ModelSession } from '../engine/session/session.ts';
 import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type {
   EditDraft,
   Fault,
   HistoryState,
+  ExportChoice,
   LayerReport,
+  MethodView,
   PatchSummary,
   Relation,
   RowInspection,
@@ -35,7 +44,44 @@ export function failureOf(error: unknown): WorkerFailure {
   };
 }
 
-export function relationViews({ facts }: Workbench): Relation[] {
+/** The first is what is run where nothing else is chosen. */
+export function methodViews(session: ModelSession): MethodView[] {
+  return session.methods.map((method) => {
+    const { settings, note } = session.preset(method.id);
+    return {
+      id: method.id,
+      label: method.label,
+      summary: method.summary,
+      phases: phasesOf(method, settings),
+      fields: settingFields(method.settings),
+      preset: settings,
+      presetNote: note,
+    };
+  });
+}
+
+/** Every form of every exporter of models. */
+export function exportChoices({ tensors }: ModelSession): ExportChoice[] {
+  const dtype = mainDtype(tensors);
+  return EXPORTERS.flatMap((exporter) =>
+    exporter.subject === 'patch'
+      ? []
+      : exporter.offers(dtype).map(({ label, help, options }) => ({
+          exporter: exporter.id,
+          label,
+          help,
+          options: options as ExportChoice['options'],
+          needsPatch: exporter.needsEdits ?? false,
+        })),
+  );
+}
+
+/** What the first of the model's float tensors is stored as; '' where there is none. */
+export function mainDtype({ tensors }: TensorIndex): string {
+  return tensors.find(({ dtype }) => isFloatDtype(dtype))?.dtype ?? '';
+}
+
+export function relationViews({ facts }: ModelSession): Relation[] {
   return (facts?.relations ?? []).map(({ id, label, templates, facts: known }) => ({
     id,
     label,
@@ -48,7 +94,7 @@ export function relationViews({ facts }: Workbench): Relation[] {
 }
 
 /** The request a draft stands for, with the known object where the relation has one. */
-export function requestOf({ facts }: Workbench, draft: EditDraft): EditRequest {
+export function requestOf({ facts }: ModelSession, draft: EditDraft): EditRequest {
   const relation = draft.relationId === null ? undefined : facts?.relation(draft.relationId);
   if (draft.relationId !== null && !relation) {
     throw new RequestError('request', `This model's list has no relation “${draft.relationId}”.`, {
@@ -67,8 +113,8 @@ export function requestOf({ facts }: Workbench, draft: EditDraft): EditRequest {
 }
 
 /** Faults, tokens and the full prompt of a row; `top` is filled in by the caller, who asks the model for many rows at once. */
-export function inspectDraft(workbench: Workbench, draft: EditDraft): RowInspection {
-  const { tokenizer, model } = workbench;
+export function inspectDraft(session: ModelSession, draft: EditDraft): RowInspection {
+  const { tokenizer, model } = session;
   const faults: Fault[] = [];
   const inspection: RowInspection = {
     draftId: draft.id,
@@ -86,7 +132,7 @@ export function inspectDraft(workbench: Workbench, draft: EditDraft): RowInspect
   };
   let request: EditRequest;
   try {
-    request = requestOf(workbench, draft);
+    request = requestOf(session, draft);
     inspection.knownObject = request.targetTrue ?? null;
     if (request.targetNew !== '') {
       const target = tokenizer.encode(targetText(request), { special: false });
@@ -96,13 +142,13 @@ export function inspectDraft(workbench: Workbench, draft: EditDraft): RowInspect
   } catch (error) {
     // A prompt with its subject can be shown and asked while the object is still missing.
     if (complain(error) !== 'object') return inspection;
-    request = requestOf(workbench, draft);
+    request = requestOf(session, draft);
   }
   const fullPrompt = fillPrompt(request.prompt, request.subject);
   try {
     // Of a request without an object, these two are not known yet.
     const { ids, lookupIndex, subjectRange } = locateSubject(tokenizer, request.prompt, request.subject);
-    workbench.promptIds(fullPrompt);
+    promptIds(session, fullPrompt);
     inspection.fullPrompt = fullPrompt;
     inspection.tokens = ids.map((id, i) => ({
       id,
@@ -116,11 +162,14 @@ export function inspectDraft(workbench: Workbench, draft: EditDraft): RowInspect
 }
 
 /** Top five next tokens for the rows that have a prompt. */
-export async function addPredictions(workbench: Workbench, rows: readonly RowInspection[]): Promise<void> {
+export async function addPredictions(session: ModelSession, rows: readonly RowInspection[]): Promise<void> {
   const asked = rows.filter(({ fullPrompt }) => fullPrompt !== null);
-  const tops = await workbench.predict(asked.map(({ fullPrompt }) => fullPrompt!));
+  const tops = await predict(
+    session,
+    asked.map(({ fullPrompt }) => fullPrompt!),
+  );
   asked.forEach((row, i) => {
-    row.top = predictions(workbench.tokenizer, tops[i]);
+    row.top = predictions(session.tokenizer, tops[i]);
   });
 }
 
@@ -132,14 +181,14 @@ export function layerView(outcome: LayerOutcome): LayerReport {
   return { ...outcome, ratio: outcome.updateNorm / outcome.weightNorm };
 }
 
-export function historyView({ stack }: Workbench, unsaved: WorkerFailure | null = null): HistoryState {
+export function historyView({ stack }: ModelSession, unsaved: WorkerFailure | null = null): HistoryState {
   return { patches: stack.entries.map(patchView), undoLabel: stack.undoLabel, unsaved };
 }
 
 function patchView({ patch, name, enabled }: StackEntry): PatchSummary {
   // A patch file made by another program may come without a report.
   const report = runReportSchema.safeParse(patch.report).data;
-  const timings = report?.seconds ?? { contexts: 0, statistics: 0, targets: 0, spread: 0 };
+  const timings = report?.seconds ?? {};
   return {
     id: patch.id,
     name,
@@ -151,10 +200,11 @@ function patchView({ patch, name, enabled }: StackEntry): PatchSummary {
       object: targetNew,
       trueObject: targetTrue ?? null,
     })),
+    method: patch.method,
     settings: patch.settings,
     layers: (report?.layers ?? []).map(layerView),
     losses: (report?.losses ?? []).map(stepView),
-    seconds: timings.contexts + timings.statistics + timings.targets + timings.spread,
+    seconds: Object.values(timings).reduce((sum, seconds) => sum + seconds, 0),
     timings,
   };
 }

@@ -1,6 +1,7 @@
 /** What goes wrong on the page is told in words, and nothing is lost by it. */
 import { readFile } from 'node:fs/promises';
 import { expect, test, type Page } from '@playwright/test';
+import { settingsSchemas } from '../../src/engine/methods/registry.ts';
 import { readPatchFile, writePatchFile } from '../../src/engine/patches/patch-file.ts';
 import {
   downloadPatch,
@@ -94,7 +95,7 @@ test('a patch file that cannot be used leaves the history as it was', async ({ p
   await expect(topToken(page, 1)).toContainText(EDITS[0].object);
   const edited = await shownTokens(page, 1);
   const { bytes } = await downloadPatch(page);
-  const patch = await readPatchFile(bytes);
+  const patch = await readPatchFile(bytes, settingsSchemas());
   const foreign = { ...patch, id: 'another', modelHash: 'ab'.repeat(32), modelName: 'Another model' };
   const model = await readFile(`${TINY}/model.safetensors`);
 

@@ -4,20 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { startWasm } from '../../src/cli/backend.ts';
-import { folderFiles } from '../../src/cli/folder-source.ts';
-import type { LayerUpdate } from '../../src/engine/patches/patch.ts';
+import { folderSource } from '../../src/cli/folder-source.ts';
+import { settingsSchemas } from '../../src/engine/methods/registry.ts';
 import { readPatchFile } from '../../src/engine/patches/patch-file.ts';
-import { Workbench } from '../../src/engine/session/workbench.ts';
+import type { WeightDelta } from '../../src/engine/patches/weight-delta.ts';
+import { runEdit } from '../../src/engine/session/editing.ts';
+import { openSession } from '../../src/engine/session/open.ts';
 
 const TINY_MODEL = 'tests/reference/models/tiny-gpt2';
 
 /** ΔW = RᵀA, [D · F]. */
-function updateOf({ residual, adjustedKeys, editCount, hiddenSize, intermediateSize }: LayerUpdate): Float64Array {
-  const update = new Float64Array(hiddenSize * intermediateSize);
-  for (let e = 0; e < editCount; e += 1) {
-    for (let d = 0; d < hiddenSize; d += 1) {
-      for (let f = 0; f < intermediateSize; f += 1) {
-        update[d * intermediateSize + f] += residual[e * hiddenSize + d] * adjustedKeys[e * intermediateSize + f];
+function updateOf(delta: WeightDelta): Float64Array {
+  if (delta.kind !== 'low-rank') throw new Error(`The delta of “${delta.tensor}” is ${delta.kind}.`);
+  const { left, right, rank, outSize, inSize } = delta;
+  const update = new Float64Array(outSize * inSize);
+  for (let e = 0; e < rank; e += 1) {
+    for (let d = 0; d < outSize; d += 1) {
+      for (let f = 0; f < inSize; f += 1) {
+        update[d * inSize + f] += left[e * outSize + d] * right[e * inSize + f];
       }
     }
   }
@@ -60,15 +64,17 @@ test('an edit on WebGPU makes the update that the CPU path makes', async ({ page
     await page.getByRole('button', { name: /^More actions for/ }).click();
     const waiting = page.waitForEvent('download');
     await page.getByRole('menuitem', { name: 'Download patch file' }).click();
-    const patch = await readPatchFile(await readFile(await (await waiting).path()));
+    const patch = await readPatchFile(await readFile(await (await waiting).path()), settingsSchemas());
 
-    const bench = await Workbench.open(folderFiles(folder), await startWasm(1));
+    const bench = await openSession(folderSource(folder), await startWasm(1));
     expect(patch.modelHash).toBe(bench.hash);
-    const expected = await bench.edit(patch.requests, patch.settings, { contexts: patch.contexts });
+    const expected = await runEdit(bench, patch.requests, patch.settings, { contexts: patch.contexts });
     await bench.dispose();
-    expect(patch.layers.map(({ layer }) => layer)).toEqual([1, 2]);
-    patch.layers.forEach((layer, i) => {
-      expect(relativeError(updateOf(layer), updateOf(expected.layers[i]))).toBeLessThan(1e-3);
+    expect(patch.deltas.map(({ tensor }) => tensor)).toEqual(
+      [1, 2].map((layer) => `transformer.h.${layer}.mlp.c_proj.weight`),
+    );
+    patch.deltas.forEach((delta, i) => {
+      expect(relativeError(updateOf(delta), updateOf(expected.deltas[i]))).toBeLessThan(1e-3);
     });
   } finally {
     await rm(folder, { recursive: true });

@@ -1,14 +1,15 @@
 /** Forward passes on WebGPU (Dawn) against `transformers`. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
-import { folderFiles } from '../../src/cli/node-files.ts';
-import { continueRows } from '../../src/engine/families/decoding.ts';
-import { visitLogits } from '../../src/engine/families/logits.ts';
-import { argmax } from '../../src/engine/families/sampling.ts';
-import { Workbench } from '../../src/engine/workbench.ts';
+import { folderSource } from '../../src/cli/folder-source.ts';
+import { continueRows } from '../../src/engine/model/decoding.ts';
+import { visitLogits } from '../../src/engine/model/logits.ts';
+import { argmax } from '../../src/engine/model/sampling.ts';
 import { demoSequences, tinySequences, worstLogit } from '../unit/families/logits.ts';
 import { expectBelow, relativeError } from '../unit/compare.ts';
 import { DEMO_MODEL, openModel, TINY_MODEL } from '../unit/support.ts';
+import { openSession } from '../../src/engine/session/open.ts';
+import type { ModelSession } from '../../src/engine/session/session.ts';
 
 let backend: NodeBackend;
 
@@ -24,7 +25,7 @@ it.each([
 ])(
   'gives the logits of $name at every position',
   async ({ name, folder, oracle }) => {
-    const bench = await Workbench.open(folderFiles(folder), backend);
+    const bench = await openSession(folderSource(folder), backend);
     expectBelow(`WebGPU: logits of ${name}, against their spread`, await worstLogit(bench, oracle), 1e-4);
     await bench.dispose();
     expect(backend.runtime.device.liveBuffers).toBe(0);
@@ -42,7 +43,7 @@ it('continues rows, and shares prefixes, as the CPU does', async () => {
     [...ids, 4],
     [...ids.slice(0, 3), 9, 9],
   ].map((branch, i) => ({ ids: branch, from: i < 2 ? 5 : 2 }));
-  const run = async (bench: Workbench): Promise<{ added: number[][]; logits: Map<string, Float32Array> }> => {
+  const run = async (bench: ModelSession): Promise<{ added: number[][]; logits: Map<string, Float32Array> }> => {
     const { model } = bench;
     const added = await continueRows(model, model.weights, rows, wanted, argmax);
     const logits = new Map<string, Float32Array>();
@@ -53,7 +54,7 @@ it('continues rows, and shares prefixes, as the CPU does', async () => {
     return { added, logits };
   };
   const expected = await run(await openModel(TINY_MODEL));
-  const actual = await run(await Workbench.open(folderFiles(TINY_MODEL), backend));
+  const actual = await run(await openSession(folderSource(TINY_MODEL), backend));
   expect(actual.added).toEqual(expected.added);
   expect(actual.added.map((tokens) => tokens.length)).toEqual(wanted);
   expect([...actual.logits.keys()].sort()).toEqual(['0 5', '0 6', '0 7', '1 5', '1 6', '2 2', '2 3', '2 4']);

@@ -1,7 +1,8 @@
 /** The WGSL kernels against double precision, over shapes off the tile sizes, on memory full of NaN. */
 import { describe } from 'vitest';
 import { DEFAULT_TILES } from '../../src/engine/linalg/webgpu/tiles.ts';
-import { testLinearAlgebra, testMatrices } from '../unit/linalg/suite.ts';
+import { testMatrices } from '../unit/linalg/matrix-tests.ts';
+import { testLinearAlgebra } from '../unit/linalg/suite.ts';
 import { openGpu } from './suite.ts';
 
 const TOLERANCE = { direct: 1e-5, solve: 1e-5, update: 1e-4 };

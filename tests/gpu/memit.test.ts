@@ -2,10 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
-import type { Patch } from '../../src/engine/editing/patch.ts';
 import { CancelledError } from '../../src/engine/errors.ts';
-import type { Workbench } from '../../src/engine/workbench.ts';
+import type { MethodEvent } from '../../src/engine/methods/method.ts';
+import type { Patch } from '../../src/engine/patches/patch.ts';
+import { predict } from '../../src/engine/session/asking.ts';
+import { runEdit } from '../../src/engine/session/editing.ts';
+import type { ModelSession } from '../../src/engine/session/session.ts';
 import { expectBelow, relativeError } from '../unit/compare.ts';
+import { lowRank } from '../unit/support.ts';
 import { openTiny } from '../unit/tiny.ts';
 
 /** Many times more tokens than the MLP is wide: covariances that differ by float32 rounding alone must not differ in their inverse. */
@@ -16,10 +20,11 @@ const REQUESTS = [
   { prompt: '{} plays the', subject: 'Toko', targetNew: 'violin' },
 ];
 const CONTEXTS = ['{}', 'The town is old. {}'];
+const LAYERS = [1, 2];
 
 let backend: NodeBackend;
-let gpu: Workbench;
-let cpu: Workbench;
+let gpu: ModelSession;
+let cpu: ModelSession;
 
 beforeAll(async () => {
   backend = await startNodeBackend('webgpu');
@@ -33,23 +38,30 @@ afterAll(async () => {
   await backend.dispose();
 });
 
-function run(bench: Workbench, signal?: AbortSignal, onLosses?: () => void): Promise<Patch> {
-  const settings = { ...bench.preset.settings, layers: [1, 2], steps: 3, covarianceWeight: 50 };
-  return bench.edit(REQUESTS, settings, { contexts: CONTEXTS, job: { signal }, progress: { onLosses } });
+function run(bench: ModelSession, signal?: AbortSignal, onEvent?: (event: MethodEvent) => void): Promise<Patch> {
+  const settings = { ...bench.preset('memit').settings, layers: LAYERS, steps: 3, covarianceWeight: 50 };
+  return runEdit(bench, REQUESTS, settings, { contexts: CONTEXTS, job: { signal }, ...(onEvent && { onEvent }) });
+}
+
+/** R and A of two runs, layer by layer. */
+function expectSameUpdates(what: string, actual: Patch, expected: Patch, limit: number): void {
+  expect(actual.deltas.map(({ tensor }) => tensor)).toEqual(expected.deltas.map(({ tensor }) => tensor));
+  expect(actual.deltas).toHaveLength(LAYERS.length);
+  actual.deltas.map(lowRank).forEach(({ left, right }, i) => {
+    const other = lowRank(expected.deltas[i]);
+    expectBelow(`${what}: R of layer ${LAYERS[i]}`, relativeError(left, other.left), limit);
+    expectBelow(`${what}: A of layer ${LAYERS[i]}`, relativeError(right, other.right), limit);
+  });
 }
 
 describe('a run on WebGPU', () => {
   it('makes the update of the CPU path, and the model says the same with it', async () => {
     const [actual, expected] = [await run(gpu), await run(cpu)];
-    actual.layers.forEach((layer, i) => {
-      const { residual, adjustedKeys } = expected.layers[i];
-      expectBelow(`WebGPU and CPU: R of layer ${layer.layer}`, relativeError(layer.residual, residual), 1e-3);
-      expectBelow(`WebGPU and CPU: A of layer ${layer.layer}`, relativeError(layer.adjustedKeys, adjustedKeys), 1e-3);
-    });
+    expectSameUpdates('WebGPU and CPU', actual, expected, 1e-3);
     gpu.stack.push(actual);
     cpu.stack.push(expected);
-    const [onGpu] = await gpu.predict(['The capital of Norway is']);
-    const [onCpu] = await cpu.predict(['The capital of Norway is']);
+    const [onGpu] = await predict(gpu, ['The capital of Norway is']);
+    const [onCpu] = await predict(cpu, ['The capital of Norway is']);
     onCpu.forEach(({ id, logProbability }, i) => {
       expect(onGpu[i].id).toBe(id);
       expect(Math.abs(onGpu[i].logProbability - logProbability)).toBeLessThan(1e-3);
@@ -58,15 +70,7 @@ describe('a run on WebGPU', () => {
 
   it('makes the same update from run to run', async () => {
     const [one, two] = [await run(gpu), await run(gpu)];
-    two.layers.forEach((layer, i) => {
-      const { residual, adjustedKeys } = one.layers[i];
-      expectBelow(`WebGPU from run to run: R of layer ${layer.layer}`, relativeError(layer.residual, residual), 1e-6);
-      expectBelow(
-        `WebGPU from run to run: A of layer ${layer.layer}`,
-        relativeError(layer.adjustedKeys, adjustedKeys),
-        1e-6,
-      );
-    });
+    expectSameUpdates('WebGPU from run to run', two, one, 1e-6);
   }, 240_000);
 
   it('leaves no buffer behind, finished or cancelled', async () => {
@@ -77,8 +81,8 @@ describe('a run on WebGPU', () => {
     await run(gpu);
     expect(backend.runtime.device.liveBuffers).toBe(before);
     const controller = new AbortController();
-    const cancelled = run(gpu, controller.signal, () => {
-      controller.abort();
+    const cancelled = run(gpu, controller.signal, ({ kind }) => {
+      if (kind === 'losses') controller.abort();
     });
     await expect(cancelled).rejects.toThrow(CancelledError);
     expect(backend.runtime.device.liveBuffers).toBe(before);

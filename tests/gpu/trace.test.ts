@@ -4,9 +4,9 @@ import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
 import { CancelledError } from '../../src/engine/errors.ts';
 import type { TraceSettings } from '../../src/engine/tracing/settings.ts';
 import { tracePrompt, TRACE_MEMORY, type PromptTrace, type TraceProgress } from '../../src/engine/tracing/trace.ts';
-import type { Workbench } from '../../src/engine/workbench.ts';
 import { expectBelow } from '../unit/compare.ts';
 import { openTiny } from '../unit/tiny.ts';
+import type { ModelSession } from '../../src/engine/session/session.ts';
 
 const settings: TraceSettings & { noise: number } = {
   kinds: ['hidden', 'mlp', 'attention'],
@@ -24,8 +24,8 @@ const requests = [
 ];
 
 let backend: NodeBackend;
-let gpu: Workbench;
-let cpu: Workbench;
+let gpu: ModelSession;
+let cpu: ModelSession;
 
 beforeAll(async () => {
   backend = await startNodeBackend('webgpu');
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 function trace(
-  { model, tracer }: Workbench,
+  { model, tracer }: ModelSession,
   request: (typeof requests)[number],
   progress: TraceProgress = {},
   { group = TRACE_MEMORY.group, signal }: { group?: number; signal?: AbortSignal } = {},

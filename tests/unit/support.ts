@@ -1,10 +1,15 @@
 /** What unit tests share: goldens, and models on one WASM thread. */
 import { readFileSync } from 'node:fs';
 import { startWasm } from '../../src/cli/backend.ts';
-import { folderFiles } from '../../src/cli/folder-source.ts';
+import { folderSource } from '../../src/cli/folder-source.ts';
+import { projectionOf } from '../../src/engine/families/family.ts';
 import type { LanguageModel } from '../../src/engine/model/language-model.ts';
 import { EditedWeights } from '../../src/engine/model/weight-set.ts';
-import { Workbench, type OpenOptions } from '../../src/engine/session/workbench.ts';
+import type { LowRankDelta, WeightDelta } from '../../src/engine/patches/weight-delta.ts';
+import { openSession, type OpenOptions } from '../../src/engine/session/open.ts';
+import type { ModelSession } from '../../src/engine/session/session.ts';
+import { MissingFileError, type ModelSource } from '../../src/engine/sources/model-source.ts';
+import { memorySource } from '../../src/engine/weights/byte-source.ts';
 
 export const DEMO_MODEL = 'public/models/demo';
 export const TINY_MODEL = 'tests/reference/models/tiny-gpt2';
@@ -16,8 +21,26 @@ export function golden<T>(name: string): T {
 }
 
 /** A model on one thread: sums are then taken in the same order on every machine. */
-export async function openModel(folder: string, options: OpenOptions = {}): Promise<Workbench> {
-  return Workbench.open(folderFiles(folder), await startWasm(1), options);
+export async function openModel(folder: string, options: OpenOptions = {}): Promise<ModelSession> {
+  return openSession(folderSource(folder), await startWasm(1), options);
+}
+
+/** The source with a text in place of one of its files, or, with null, without it. */
+export function withFile(source: ModelSource, path: string, text: string | null): ModelSource {
+  return {
+    ...source,
+    open: async (wanted, onProgress, signal) => {
+      if (wanted !== path) return source.open(wanted, onProgress, signal);
+      if (text === null) throw new MissingFileError(`There is no file “${path}”.`);
+      return memorySource(path, new TextEncoder().encode(text));
+    },
+  };
+}
+
+/** The delta as two factors; fails when it is whole. */
+export function lowRank(delta: WeightDelta): LowRankDelta {
+  if (delta.kind === 'low-rank') return delta;
+  throw new Error(`The delta of “${delta.tensor}” is ${delta.kind}.`);
 }
 
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the test says what the file holds
@@ -33,7 +56,7 @@ export async function scaledWeights(
 ): Promise<EditedWeights> {
   const weights = new EditedWeights(model.weights);
   for (const layer of layers) {
-    const { tensor } = model.family.editable(layer);
+    const { tensor } = projectionOf(model.family, layer, 'mlp-output');
     const weight = weights.get(tensor);
     weights.replace(tensor, await model.linalg.addScaled(weight, scale, weight, 0));
   }

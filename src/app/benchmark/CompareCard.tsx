@@ -4,6 +4,8 @@ import panel from '../shared/Panel.module.css';
 import type { Cell } from '../shared/table.ts';
 import { TableActions } from '../shared/TableDetails.tsx';
 import type { NumberedReport } from '../store/benchmark.ts';
+import { useStore } from '../store/index.ts';
+import { hasSeveralMethods } from '../store/method.ts';
 import { comparisonTable, differingSettings, pairedCounts, reportName } from './compare-reports.ts';
 import { GROUPS } from './report-tables.ts';
 import styles from './CompareCard.module.css';
@@ -26,7 +28,8 @@ interface CompareCardProps {
 }
 
 export function CompareCard({ first, second }: CompareCardProps) {
-  const settings = differingSettings(first.report, second.report);
+  const several = useStore(hasSeveralMethods);
+  const settings = differingSettings(first, second);
   const table = comparisonTable(first.report, second.report);
   const pairs = pairedCounts(first.report, second.report);
   const rows = table.rows.filter((row) => row.slice(2).some((cell) => cell !== null));
@@ -34,8 +37,8 @@ export function CompareCard({ first, second }: CompareCardProps) {
     <section className={panel.card} aria-label="Comparison">
       <h2>Side by side</h2>
       <ol className={styles.sides}>
-        {[first, second].map(({ number, report }) => (
-          <li key={number}>{reportName(number, report)}</li>
+        {[first, second].map((side) => (
+          <li key={side.number}>{reportName(side, several)}</li>
         ))}
       </ol>
       {settings.length > 0 && (

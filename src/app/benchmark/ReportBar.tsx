@@ -2,6 +2,7 @@
 import { useId } from 'react';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
+import { hasSeveralMethods } from '../store/method.ts';
 import { reportName } from './compare-reports.ts';
 import styles from './ReportBar.module.css';
 
@@ -12,6 +13,7 @@ export function ReportBar() {
   const beside = useStore((state) => state.besideNumber);
   const show = useStore((state) => state.showReport);
   const showBeside = useStore((state) => state.showBeside);
+  const several = useStore(hasSeveralMethods);
   if (reports.length < 2) return null;
   const options = [...reports].reverse();
   return (
@@ -26,9 +28,9 @@ export function ReportBar() {
           value={shown ?? ''}
           onChange={(event) => show(Number(event.target.value))}
         >
-          {options.map(({ number, report }) => (
-            <option key={number} value={number}>
-              {reportName(number, report)}
+          {options.map((report) => (
+            <option key={report.number} value={report.number}>
+              {reportName(report, several)}
             </option>
           ))}
         </select>
@@ -46,9 +48,9 @@ export function ReportBar() {
           <option value="">nothing</option>
           {options
             .filter(({ number }) => number !== shown)
-            .map(({ number, report }) => (
-              <option key={number} value={number}>
-                {reportName(number, report)}
+            .map((report) => (
+              <option key={report.number} value={report.number}>
+                {reportName(report, several)}
               </option>
             ))}
         </select>

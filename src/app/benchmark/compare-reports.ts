@@ -1,31 +1,28 @@
 /** Two reports beside each other: metrics, settings, and records that come out otherwise. Pure. */
+import type { MethodSettings, MethodView } from '../../worker/api.ts';
 import type { BenchmarkReport, CaseView, PromptGroup } from '../../worker/benchmark-api.ts';
 import { formatCount, formatPlural } from '../format.ts';
+import { briefWords, shownSettings } from '../setting-words.ts';
 import type { Table } from '../shared/table.ts';
-import { settingsToText, type SettingName } from '../store/settings.ts';
+import type { NumberedReport } from '../store/benchmark.ts';
 import { GROUPS, metricRows, percent } from './report-tables.ts';
 
-const SETTING_NAMES: Record<SettingName, string> = {
-  layers: 'layers',
-  steps: 'steps',
-  learningRate: 'learning rate',
-  weightDecay: 'weight decay',
-  clampNormFactor: 'clamp',
-  klFactor: 'KL factor',
-  covarianceWeight: 'λ',
-  seed: 'seed',
-};
-
-/** "3. 10 known facts: edited, layers 1, 2, 3, λ 200", for a list. */
-export function reportName(number: number, { title, edits, settings, patches }: BenchmarkReport): string {
+/** "3. 10 known facts: edited, layers 1, 2, 3, λ 200", for a list; `namesMethod` where there are several. */
+export function reportName({ number, report, method }: NumberedReport, namesMethod = false): string {
+  const { title, edits, settings, patches } = report;
   const how = settings
-    ? `edited, layers ${settings.layers.join(', ')}, λ ${settings.covarianceWeight}`
+    ? editName(settings, method, namesMethod)
     : patches.length === 0
       ? 'unedited model'
       : patches.length === 1
         ? `with ${patches[0]}`
         : `with ${formatPlural(patches.length, 'patch', 'patches')}`;
   return `${number}. ${title}${edits > 0 && !title.startsWith(formatCount(edits)) ? ` (${formatCount(edits)})` : ''}: ${how}`;
+}
+
+function editName(settings: MethodSettings, method: MethodView | null, namesMethod: boolean): string {
+  const edited = namesMethod && method ? `edited with ${method.label}` : 'edited';
+  return [edited, briefWords(method, settings)].filter((part) => part !== '').join(', ');
 }
 
 /** Metrics of both as they are afterwards (before, where nothing was changed), in per cent; second less first. */
@@ -49,15 +46,21 @@ export function comparisonTable(first: BenchmarkReport, second: BenchmarkReport)
   };
 }
 
-/** Settings in which two runs differ, as text; empty where one of them was none. */
+/** Settings in which two runs differ, and their methods where those do, as text; empty where one of them was none. */
 export function differingSettings(
-  first: BenchmarkReport,
-  second: BenchmarkReport,
+  { report: first, method: firstMethod }: NumberedReport,
+  { report: second, method: secondMethod }: NumberedReport,
 ): { name: string; first: string; second: string }[] {
   if (!first.settings || !second.settings) return [];
-  const [a, b] = [settingsToText(first.settings), settingsToText(second.settings)];
-  const names = (Object.keys(SETTING_NAMES) as SettingName[]).filter((name) => a[name] !== b[name]);
-  return names.map((name) => ({ name: SETTING_NAMES[name], first: a[name], second: b[name] }));
+  const method = { name: 'method', first: firstMethod?.label ?? '–', second: secondMethod?.label ?? '–' };
+  const sides = [shownSettings(firstMethod, first.settings), shownSettings(secondMethod, second.settings)];
+  const [a, b] = sides.map((settings) => new Map(settings.map(({ label, text }) => [label, text])));
+  const settings = [...new Set([...a.keys(), ...b.keys()])].map((name) => ({
+    name,
+    first: a.get(name) ?? '–',
+    second: b.get(name) ?? '–',
+  }));
+  return [method, ...settings].filter((row) => row.first !== row.second);
 }
 
 /** Prompts of a group by where they succeed. */

@@ -58,7 +58,7 @@ export function Header() {
 function LoadTrouble() {
   const lost = useStore((state) => state.workerLost);
   const failure = useStore((state) => state.loadFailure);
-  const source = useStore((state) => state.failedSource ?? state.source);
+  const wanted = useStore((state) => state.failedLocation ?? state.modelLocation);
   const hasModel = useStore((state) => state.model !== null);
   const dismiss = useStore((state) => state.dismissLoadFailure);
   const restart = useStore((state) => state.restart);
@@ -78,7 +78,7 @@ function LoadTrouble() {
   const again =
     failure.code === 'version'
       ? { label: 'Reload the page', onAct: () => location.reload() }
-      : { label: 'Try again', onAct: () => void load(source) };
+      : { label: 'Try again', onAct: () => void load(wanted) };
   return (
     <div className={styles.trouble}>
       <FailureNotice

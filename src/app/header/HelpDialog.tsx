@@ -2,10 +2,10 @@
 import { glossary } from '../glossary.ts';
 import { Modal } from '../shared/Modal.tsx';
 import { useStore } from '../store/index.ts';
+import { runLabel } from '../store/method.ts';
 import styles from './HelpDialog.module.css';
 
 const keys: [keys: string[], what: string][] = [
-  [['Ctrl', 'Enter'], 'Run MEMIT on the edits'],
   [['Ctrl', 'Z'], 'Undo the last change of the history (outside text fields)'],
   [['←', '→'], 'Move between tabs; with ↑ and ↓ over the heat map of a trace'],
   [['?'], 'Open this help'],
@@ -15,6 +15,8 @@ const keys: [keys: string[], what: string][] = [
 export function HelpDialog() {
   const open = useStore((state) => state.helpOpen);
   const setHelpOpen = useStore((state) => state.setHelpOpen);
+  const run = useStore(runLabel);
+  const runKeys: (typeof keys)[number] = [['Ctrl', 'Enter'], `${run} on the edits`];
   return (
     <Modal
       open={open}
@@ -33,7 +35,7 @@ export function HelpDialog() {
         <ol className={styles.steps}>
           <li>Write the edits on the left: subject, relation, new object.</li>
           <li>Press Trace at an edit to see where the model recalls the fact, and take over the layers it proposes.</li>
-          <li>Press Run MEMIT and watch the loss fall.</li>
+          <li>Press {run} and watch the loss fall.</li>
           <li>See under Result what changed, and what should not have.</li>
           <li>Switch the patch off and on in the History; download the edited weights.</li>
         </ol>
@@ -48,7 +50,7 @@ export function HelpDialog() {
         </dl>
         <h3>Keys</h3>
         <dl className={styles.words}>
-          {keys.map(([combination, what]) => (
+          {[runKeys, ...keys].map(([combination, what]) => (
             <div key={what}>
               <dt>
                 {combination.map((key) => (

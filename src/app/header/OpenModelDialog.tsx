@@ -34,7 +34,7 @@ export function OpenModelDialog({ open, onOpenChange }: OpenModelDialogProps) {
   const folderInput = useRef<HTMLInputElement>(null);
   const filesInput = useRef<HTMLInputElement>(null);
   const load = useStore((state) => state.load);
-  const isDemo = useStore((state) => state.source.kind === 'demo');
+  const isDemo = useStore((state) => state.modelLocation.kind === 'demo');
 
   function take(list: FileList | null): void {
     const files = [...(list ?? [])];

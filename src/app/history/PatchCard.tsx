@@ -6,8 +6,10 @@ import { formatDate, formatPlural, formatSeconds } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import menu from '../shared/Menu.module.css';
 import panel from '../shared/Panel.module.css';
+import { layerWords } from '../setting-words.ts';
 import { shownPatch } from '../store/compare.ts';
 import { useStore } from '../store/index.ts';
+import { hasSeveralMethods, methodOf } from '../store/method.ts';
 import styles from './PatchCard.module.css';
 
 interface PatchCardProps {
@@ -22,8 +24,15 @@ const NAMED = 4;
 export function PatchCard({ patch, locked }: PatchCardProps) {
   const [renaming, setRenaming] = useState(false);
   const shown = useStore((state) => state.workTab === 'result' && shownPatch(state)?.id === patch.id);
+  const method = useStore((state) => methodOf(state, patch.method));
+  const several = useStore(hasSeveralMethods);
   const setEnabled = useStore((state) => state.setEnabled);
   const showResult = useStore((state) => state.showResult);
+  const details = [
+    method && !several ? '' : (method?.label ?? patch.method),
+    layerWords(method, patch.settings),
+    formatSeconds(patch.seconds),
+  ].filter((part) => part !== '');
   return (
     <article
       className={`${panel.card} ${styles.patch} ${patch.enabled ? '' : styles.off} ${shown ? styles.shown : ''}`}
@@ -58,8 +67,7 @@ export function PatchCard({ patch, locked }: PatchCardProps) {
         {patch.edits.length > NAMED && <li>and {formatPlural(patch.edits.length - NAMED, 'more edit')}</li>}
       </ul>
       <p className={panel.small}>
-        <time dateTime={patch.createdAt}>{formatDate(patch.createdAt)}</time> · layers{' '}
-        {patch.settings.layers.join(', ')} · {formatSeconds(patch.seconds)}
+        <time dateTime={patch.createdAt}>{formatDate(patch.createdAt)}</time> · {details.join(' · ')}
       </p>
       <div>
         <Button aria-label={`Show the result of ${patch.name}`} onClick={() => showResult(patch.id)}>

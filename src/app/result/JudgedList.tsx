@@ -10,7 +10,7 @@ import styles from './JudgedList.module.css';
 interface JudgedListProps {
   title: ReactNode;
   label: string;
-  judged: JudgedPrompt[];
+  judged: readonly JudgedPrompt[];
   words: [pass: string, fail: string];
   /** Said when there is nothing to judge. */
   empty: string;

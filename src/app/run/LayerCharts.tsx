@@ -5,7 +5,7 @@ import { formatNumber } from '../format.ts';
 import panel from '../shared/Panel.module.css';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
-import type { RunView } from '../store/run.ts';
+import type { RunFigures } from '../store/run.ts';
 import chart from './Chart.module.css';
 
 interface LayerPoint {
@@ -66,11 +66,13 @@ function LayerBars({ caption, name, points }: LayerBarsProps) {
   );
 }
 
-export function LayerCharts({ run }: { run: RunView }) {
+export function LayerCharts({ run }: { run: RunFigures }) {
   const { layers, reports } = run;
   const [ratios, residuals] = useMemo(() => {
+    // Where nobody said which layers are edited, they are those that were.
+    const drawn = layers.length > 0 ? layers : reports.map(({ layer }) => layer);
     const of = (field: 'ratio' | 'meanResidual'): LayerPoint[] =>
-      layers.map((layer) => ({ layer, value: reports.find((report) => report.layer === layer)?.[field] ?? null }));
+      drawn.map((layer) => ({ layer, value: reports.find((report) => report.layer === layer)?.[field] ?? null }));
     return [of('ratio'), of('meanResidual')];
   }, [layers, reports]);
   const table = {

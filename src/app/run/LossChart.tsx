@@ -6,7 +6,7 @@ import panel from '../shared/Panel.module.css';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
 import type { GlossaryTerm } from '../glossary.ts';
-import type { RunView } from '../store/run.ts';
+import type { RunFigures } from '../store/run.ts';
 import chart from './Chart.module.css';
 import { lossCurve } from './losses.ts';
 
@@ -20,7 +20,7 @@ const lines: { key: LineKey; name: string; term: GlossaryTerm | null; color: str
   { key: 'decay', name: 'decay', term: 'decay', color: 'var(--muted)', dash: '8 3 2 3', width: 1.8 },
 ];
 
-export function LossChart({ run }: { run: RunView }) {
+export function LossChart({ run }: { run: RunFigures }) {
   const id = useId();
   const [chosen, setChosen] = useState<number | null>(null);
   const edit = chosen !== null && chosen < run.edits.length ? chosen : null;
@@ -85,7 +85,7 @@ export function LossChart({ run }: { run: RunView }) {
             <XAxis
               dataKey="step"
               type="number"
-              domain={[0, Math.max(1, run.steps - 1)]}
+              domain={[0, Math.max(1, run.steps === null ? (last?.step ?? 0) : run.steps - 1)]}
               allowDecimals={false}
               tickLine={false}
               stroke="var(--line-strong)"

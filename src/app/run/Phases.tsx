@@ -1,25 +1,19 @@
-/** The four phases of a run, each with its bar and the time it still needs. */
-import type { RunPhase } from '../../worker/api.ts';
+/** The phases of a run, each with its bar and the time it still needs; before there is one, those of the next. */
+import type { MethodPhase } from '../../worker/api.ts';
 import { formatTimeLeft } from '../format.ts';
 import { Progress } from '../shared/Progress.tsx';
 import { useStore } from '../store/index.ts';
-import { PHASES, type PhaseProgress, type RunView } from '../store/run.ts';
+import { chosenMethod } from '../store/method.ts';
+import type { PhaseProgress, RunView } from '../store/run.ts';
 import styles from './Phases.module.css';
-
-const names: Record<RunPhase, { name: string; purpose: string }> = {
-  contexts: { name: 'Contexts', purpose: 'short sentences to put before the prompts' },
-  statistics: { name: 'Statistics', purpose: 'what ordinary text looks like to the layers' },
-  targets: { name: 'Targets', purpose: 'the states that make the model say the new objects' },
-  spread: { name: 'Spread', purpose: 'the change of the weights, layer by layer' },
-};
 
 type PhaseState = 'waiting' | 'active' | 'stopped' | 'done';
 
-function stateOf(run: RunView | null, phase: RunPhase): PhaseState {
+function stateOf(run: RunView | null, phase: MethodPhase): PhaseState {
   if (!run) return 'waiting';
   if (run.status === 'done') return 'done';
-  const latest = PHASES.findLastIndex((candidate) => run.phases[candidate] !== undefined);
-  const at = PHASES.indexOf(phase);
+  const latest = run.phases.findLastIndex(({ id }) => run.progress[id] !== undefined);
+  const at = run.phases.indexOf(phase);
   if (at < latest) return 'done';
   if (at !== latest) return 'waiting';
   return run.status === 'running' ? 'active' : 'stopped';
@@ -39,17 +33,20 @@ function wordsFor(state: PhaseState, progress: PhaseProgress | undefined, purpos
 
 export function Phases() {
   const run = useStore((state) => state.run);
+  const method = useStore(chosenMethod);
+  const phases = run?.phases ?? method?.phases;
+  if (!phases) return <div className={styles.space} />;
   return (
     <ol className={styles.phases}>
-      {PHASES.map((phase) => {
+      {phases.map((phase) => {
+        const { id, label, purpose } = phase;
         const state = stateOf(run, phase);
-        const progress = run?.phases[phase];
+        const progress = run?.progress[id];
         const share = progress && progress.total > 0 ? progress.done / progress.total : null;
-        const { name, purpose } = names[phase];
         return (
-          <li key={phase} className={`${styles.phase} ${styles[state]}`}>
-            <span className={styles.name}>{name}</span>
-            <Progress label={name} fraction={state === 'done' ? 1 : state === 'waiting' ? 0 : share} />
+          <li key={id} className={`${styles.phase} ${styles[state]}`}>
+            <span className={styles.name}>{label}</span>
+            <Progress label={label} fraction={state === 'done' ? 1 : state === 'waiting' ? 0 : share} />
             <span className={styles.words}>{wordsFor(state, progress, purpose)}</span>
           </li>
         );

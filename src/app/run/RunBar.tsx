@@ -2,6 +2,7 @@
 import { formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import { useStore } from '../store/index.ts';
+import { chosenLayersText, runLabel } from '../store/method.ts';
 import { runDisabledReason } from '../store/run.ts';
 import styles from './RunBar.module.css';
 
@@ -9,7 +10,8 @@ export function RunBar() {
   const disabledReason = useStore(runDisabledReason);
   const running = useStore((state) => state.run?.status === 'running');
   const count = useStore((state) => state.drafts.length);
-  const layers = useStore((state) => state.settingsText?.layers ?? '');
+  const label = useStore(runLabel);
+  const layers = useStore(chosenLayersText);
   const startRun = useStore((state) => state.startRun);
   const cancel = useStore((state) => state.cancel);
   return (
@@ -21,7 +23,7 @@ export function RunBar() {
         title="Ctrl+Enter"
         onClick={() => void startRun()}
       >
-        Run MEMIT
+        {label}
       </Button>
       <Button disabled={!running} onClick={() => void cancel()}>
         Cancel
@@ -30,7 +32,8 @@ export function RunBar() {
         id="run-note"
         className={disabledReason === null || running ? styles.note : `${styles.note} ${styles.disabledReason}`}
       >
-        {disabledReason ?? `Writes ${formatPlural(count, 'edit')} into the model’s layers ${layers}.`}
+        {disabledReason ??
+          `Writes ${formatPlural(count, 'edit')} into the model${layers === null ? '' : `’s layers ${layers}`}.`}
       </p>
     </div>
   );

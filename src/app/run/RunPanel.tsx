@@ -5,6 +5,7 @@ import { Empty } from '../shared/Empty.tsx';
 import panel from '../shared/Panel.module.css';
 import { Term } from '../shared/Tip.tsx';
 import { useStore } from '../store/index.ts';
+import { chosenMethod } from '../store/method.ts';
 import { Phases } from './Phases.tsx';
 import { RunBar } from './RunBar.tsx';
 import styles from './RunPanel.module.css';
@@ -20,6 +21,7 @@ const LayerCharts = lazy(loadLayerCharts);
 
 export function RunPanel() {
   const model = useStore((state) => state.model);
+  const method = useStore((state) => chosenMethod(state)?.label ?? 'a run');
   const shown = useShownRun();
   const running = useStore((state) => state.run?.status === 'running');
   const progress = useRef<HTMLElement>(null);
@@ -58,7 +60,7 @@ export function RunPanel() {
           ) : (
             <Empty title="Nothing has run yet">
               <p>
-                While MEMIT seeks the hidden state that makes the model say the new object, the loss of every edit is
+                While {method} seeks the hidden state that makes the model say the new object, the loss of every edit is
                 drawn here, step by step.
               </p>
             </Empty>

@@ -1,81 +1,48 @@
-/** The settings of the next run, each with a sentence on what it does. */
-import { useId, type ReactNode } from 'react';
-import type { ModelSummary } from '../../worker/api.ts';
+/** The settings of the next run: a field for each that its method has, with a sentence on what it does. */
+import { useId } from 'react';
+import type { ModelSummary, SettingField } from '../../worker/api.ts';
 import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
 import { HelpTip } from '../shared/HelpTip.tsx';
 import { useStore } from '../store/index.ts';
-import { parseLayers, parseSettings, settingsToText, type SettingName } from '../store/settings.ts';
+import { chosenMethod, chosenSettingsText } from '../store/method.ts';
+import { parseLayers, parseSettings, settingsToText } from '../store/settings.ts';
+import { MethodChoice } from './MethodChoice.tsx';
 import styles from './SettingsForm.module.css';
 
-const fields: { name: Exclude<SettingName, 'layers'>; label: string; sentence: string }[] = [
-  {
-    name: 'steps',
-    label: 'Steps',
-    sentence: 'How often the loss is looked at while z is sought; an edit that is good enough stops earlier.',
-  },
-  { name: 'learningRate', label: 'Learning rate', sentence: 'How far one step of the search goes (Adam).' },
-  {
-    name: 'weightDecay',
-    label: 'Weight decay',
-    sentence: 'How strongly a long δ is punished: more keeps the edit smaller.',
-  },
-  {
-    name: 'clampNormFactor',
-    label: 'Clamp',
-    sentence: 'How long δ may get at most, as a share of the hidden state it is added to.',
-  },
-  {
-    name: 'klFactor',
-    label: 'KL factor',
-    sentence: 'How strongly the model’s general idea of the subject is held while δ is sought.',
-  },
-  {
-    name: 'covarianceWeight',
-    label: 'λ',
-    sentence:
-      'How much the statistics of ordinary text weigh against the new facts: larger disturbs less and edits less.',
-  },
-  {
-    name: 'seed',
-    label: 'Seed',
-    sentence: 'Start of the random numbers that write the context sentences; the same seed gives the same run.',
-  },
-];
-
 interface FieldProps {
-  name: SettingName;
-  label: string;
-  sentence: string;
+  field: SettingField;
+  text: string;
   fault: string | undefined;
-  wide?: boolean;
-  children?: ReactNode;
+  layerCount: number;
 }
 
-function Field({ name, label, sentence, fault, wide, children }: FieldProps) {
+function Field({ field: { name, label, help, kind }, text, fault, layerCount }: FieldProps) {
   const id = useId();
-  const value = useStore((state) => state.settingsText?.[name] ?? '');
   const setSetting = useStore((state) => state.setSetting);
+  const layers = kind === 'layers';
   return (
-    <div className={wide ? `${panel.field} ${styles.wide}` : panel.field}>
+    <div className={layers ? `${panel.field} ${styles.wide}` : panel.field}>
       <span className={styles.label}>
         <label className={panel.label} htmlFor={id}>
           {label}
         </label>
-        <HelpTip label={label} sentence={sentence} />
+        <HelpTip label={label} sentence={help} />
       </span>
-      <div className={children === undefined ? undefined : styles.beside}>
+      <div className={layers ? styles.beside : undefined}>
         <input
           id={id}
           className={panel.input}
-          value={value}
-          inputMode={name === 'layers' ? 'text' : 'decimal'}
+          value={text}
+          inputMode={layers ? 'text' : 'decimal'}
           autoComplete="off"
           aria-invalid={fault !== undefined}
           aria-describedby={fault === undefined ? undefined : `${id}-fault`}
           onChange={(event) => setSetting(name, event.target.value)}
         />
-        {children}
+        {layers && (
+          <LayerChips text={text} layerCount={layerCount} onChoose={(chosen) => setSetting(name, chosen.join(', '))} />
+        )}
       </div>
       {fault !== undefined && (
         <p id={`${id}-fault`} className={panel.fault}>
@@ -87,42 +54,48 @@ function Field({ name, label, sentence, fault, wide, children }: FieldProps) {
 }
 
 export function SettingsForm({ model }: { model: ModelSummary }) {
-  const text = useStore((state) => state.settingsText);
+  const method = useStore(chosenMethod);
+  const text = useStore(chosenSettingsText);
   const resetSettings = useStore((state) => state.resetSettings);
-  if (!text) return null;
-  const { faults } = parseSettings(text, model.layerCount);
-  const preset = settingsToText(model.preset);
-  const isPreset = Object.entries(preset).every(([name, value]) => text[name as SettingName] === value);
+  if (!method || !text) return null;
+  const { methods, layerCount } = model;
+  const { fields } = method;
+  const { faults } = parseSettings(fields, text, layerCount);
+  const preset = settingsToText(fields, method.preset);
+  const isPreset = fields.every(({ name }) => text[name] === preset[name]);
   return (
     <div className={styles.form} role="group" aria-label="Settings">
+      {methods.length > 1 && <MethodChoice methods={methods} chosen={method} />}
       <div className={styles.grid}>
-        <Field
-          name="layers"
-          label="Layers"
-          sentence="The layers whose weights are changed; the last of them is where z is sought."
-          fault={faults.layers}
-          wide
-        >
-          <LayerChips layerCount={model.layerCount} />
-        </Field>
         {fields.map((field) => (
-          <Field key={field.name} {...field} fault={faults[field.name]} />
+          <Field
+            key={field.name}
+            field={field}
+            text={text[field.name]}
+            fault={faults[field.name]}
+            layerCount={layerCount}
+          />
         ))}
       </div>
       <div className={styles.preset}>
         <Button disabled={isPreset} onClick={resetSettings}>
           Reset to preset
         </Button>
-        <p className={panel.small}>{model.presetNote}</p>
+        <p className={panel.small}>{method.presetNote}</p>
       </div>
     </div>
   );
 }
 
-/** The same layers as toggles. */
-function LayerChips({ layerCount }: { layerCount: number }) {
-  const text = useStore((state) => state.settingsText?.layers ?? '');
-  const setSetting = useStore((state) => state.setSetting);
+interface LayerChipsProps {
+  /** As typed beside the chips. */
+  text: string;
+  layerCount: number;
+  onChoose: (layers: number[]) => void;
+}
+
+/** A toggle for each layer of the model. */
+function LayerChips({ text, layerCount, onChoose }: LayerChipsProps) {
   const parsed = parseLayers(text, layerCount);
   const chosen = typeof parsed === 'string' ? [] : parsed;
   return (
@@ -138,7 +111,7 @@ function LayerChips({ layerCount }: { layerCount: number }) {
             aria-label={`Layer ${layer}`}
             onClick={() => {
               const next = on ? chosen.filter((other) => other !== layer) : [...chosen, layer];
-              setSetting('layers', next.sort((a, b) => a - b).join(', '));
+              onChoose(next.sort((a, b) => a - b));
             }}
           >
             {layer}

@@ -2,10 +2,11 @@
 import { useMemo } from 'react';
 import { shownPatch } from '../store/compare.ts';
 import { useStore } from '../store/index.ts';
-import type { RunView } from '../store/run.ts';
+import { methodOf } from '../store/method.ts';
+import { plannedFigures, type RunFigures } from '../store/run.ts';
 
 export interface ShownRun {
-  run: RunView;
+  run: RunFigures;
   /** Set when the numbers are an earlier patch's. */
   fromPatch: string | null;
 }
@@ -13,24 +14,11 @@ export interface ShownRun {
 export function useShownRun(): ShownRun | null {
   const run = useStore((state) => state.run);
   const patch = useStore(shownPatch);
+  const method = useStore((state) => methodOf(state, patch?.method ?? null));
   return useMemo(() => {
     if (run) return { run, fromPatch: null };
     if (!patch) return null;
-    return {
-      fromPatch: patch.name,
-      run: {
-        status: 'done',
-        edits: patch.edits,
-        steps: patch.settings.steps,
-        layers: patch.settings.layers,
-        phases: {},
-        losses: patch.losses,
-        reports: patch.layers,
-        startedAt: 0,
-        seconds: patch.seconds,
-        patchId: patch.id,
-        failure: null,
-      },
-    };
-  }, [run, patch]);
+    const { edits, losses, layers: reports, settings, name } = patch;
+    return { run: { edits, ...plannedFigures(method, settings), losses, reports }, fromPatch: name };
+  }, [run, patch, method]);
 }

@@ -26,7 +26,7 @@ export function FileButton({ label, accept, disabled = false, onChoose, children
         aria-label={label}
         onChange={(event) => {
           const file = event.target.files?.[0];
-          // The same file can be chosen again.
+          // Emptied, so that choosing the same file again is a change.
           event.target.value = '';
           if (file) onChoose(file);
         }}

@@ -6,7 +6,7 @@ import styles from './PredictionBars.module.css';
 interface PredictionBarsProps {
   /** What the list is, for a screen reader: "Before: likeliest next tokens". */
   label: string;
-  predictions: Prediction[];
+  predictions: readonly Prediction[];
   tone: 'before' | 'after' | 'now';
 }
 

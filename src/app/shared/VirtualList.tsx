@@ -7,7 +7,7 @@ interface VirtualListProps<T> {
   /** Names the list. */
   label: string;
   items: readonly T[];
-  /** Of an item, the same wherever it stands. */
+  /** Names an item, wherever in the list it stands. */
   keyOf: (item: T) => number;
   /** A guess, for rows that were not drawn yet, in pixels. */
   rowHeight: number;

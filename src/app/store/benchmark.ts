@@ -1,12 +1,12 @@
 /** Benchmarks: what is measured how, the reports that came of it, and damage. */
-import type { WorkerFailure } from '../../worker/api.ts';
-import type { BenchmarkEvent, BenchmarkReport, DamageReport } from '../../worker/benchmark-api.ts';
+import type { MethodView, WorkerFailure } from '../../worker/api.ts';
+import type { BenchmarkEvent, BenchmarkOptions, BenchmarkReport, DamageReport } from '../../worker/benchmark-api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey } from './drafts.ts';
 import { busyDisabledReason } from './disabled-reasons.ts';
+import { chosenMethod, parsedSettings, settingsFault } from './method.ts';
 import { recordsDisabledReason, sourceOf } from './records.ts';
-import { parseSettings } from './settings.ts';
 import type { Slice, Store } from './index.ts';
 
 export interface BenchmarkTask {
@@ -18,10 +18,13 @@ export interface BenchmarkTask {
   failure: WorkerFailure | null;
 }
 
-/** A report and its number among those of this visit, from 1. */
+/** A report among those of this visit. */
 export interface NumberedReport {
+  /** From 1. */
   number: number;
   report: BenchmarkReport;
+  /** Of the run whose settings it has; null where nothing was written. */
+  method: MethodView | null;
 }
 
 export interface BenchmarkSlice {
@@ -79,13 +82,19 @@ export function benchmarkDisabledReason(state: Store): string | null {
   return busyDisabledReason(state) ?? recordsDisabledReason(state);
 }
 
-/** The same for editing first, which needs settings as well. */
+/** Why nothing can be edited and measured now, in words, or null: the run that edits needs settings besides records. */
 export function editDisabledReason(state: Store): string | null {
   const disabledReason = benchmarkDisabledReason(state);
   if (disabledReason !== null) return disabledReason;
-  if (!state.model || !state.settingsText) return 'The model is still loading.';
-  const fault = Object.values(parseSettings(state.settingsText, state.model.layerCount).faults).at(0);
-  return fault === undefined ? null : `A setting of the run needs attention: ${fault}`;
+  const fault = settingsFault(state);
+  return fault === null ? null : `A setting of the run needs attention: ${fault}`;
+}
+
+/** The run that writes the new objects: the chosen method with what is typed for it. */
+function editOf(state: Store): BenchmarkOptions['edit'] {
+  const settings = parsedSettings(state)?.settings;
+  if (state.methodId === null || !settings) return null;
+  return { method: state.methodId, settings, unedited: state.benchmarkUnedited };
 }
 
 export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
@@ -164,17 +173,9 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
 
     async startBenchmark(edit) {
       const state = get();
-      if (
-        (edit ? editDisabledReason(state) : benchmarkDisabledReason(state)) !== null ||
-        !state.model ||
-        !state.settingsText
-      )
-        return;
-      const options = {
-        settings: edit ? parseSettings(state.settingsText, state.model.layerCount).settings : null,
-        unedited: edit && state.benchmarkUnedited,
-        generate: state.benchmarkTexts,
-      };
+      if ((edit ? editDisabledReason(state) : benchmarkDisabledReason(state)) !== null) return;
+      const options = { edit: edit ? editOf(state) : null, generate: state.benchmarkTexts };
+      const method = edit ? chosenMethod(state) : null;
       await perform(
         'benchmarkTask',
         edit ? 'Editing and measuring records' : 'Measuring records',
@@ -182,7 +183,7 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
           const { report, history } = await call('benchmark', sourceOf(state), options, onEvent);
           if (current()) {
             lastNumber += 1;
-            const reports = [...get().reports, { number: lastNumber, report }].slice(-KEPT_REPORTS);
+            const reports = [...get().reports, { number: lastNumber, report, method }].slice(-KEPT_REPORTS);
             set({ reports, shownNumber: lastNumber });
           }
           if (edit) get().adoptHistory(history);

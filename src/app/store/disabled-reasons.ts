@@ -1,4 +1,4 @@
-/** Why something cannot be started now, where the reason is the same for all. Pure. */
+/** Why nothing at all can be started now: the reasons that runs, traces and benchmarks share. Pure. */
 import type { Store } from './index.ts';
 
 /** Why there is no model to work with now, in words, or null. */
@@ -8,7 +8,7 @@ export function modelDisabledReason(state: Pick<Store, 'workerLost' | 'model' | 
   return state.loadFailure ? 'No model is loaded.' : 'The model is still loading.';
 }
 
-/** The same, or that another job is under way. */
+/** Why no job can be started now: there is no model to work with, or another job is under way; in words, or null. */
 export function busyDisabledReason(state: Store): string | null {
   return modelDisabledReason(state) ?? (state.job ? `Wait until this is done: ${state.job.label}.` : null);
 }

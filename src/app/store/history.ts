@@ -1,5 +1,5 @@
 /** The patch stack and what can be done with it; every change asks anew what the model says. */
-import type { ExportOptions, ExportedFile, HistoryState, PatchSummary, WorkerFailure } from '../../worker/api.ts';
+import type { ExportChoice, ExportedFile, HistoryState, PatchSummary, WorkerFailure } from '../../worker/api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { saveFile } from '../shared/save-file.ts';
 import { call } from './connection.ts';
@@ -16,10 +16,14 @@ export interface HistorySlice {
   remove(patchId: string): Promise<void>;
   undo(): Promise<void>;
   importPatch(file: File): Promise<void>;
-  exportModel(options: ExportOptions): Promise<void>;
+  /** Saves the weights as they are now, in one of the forms that the model offers. */
+  exportModel(choice: ExportChoice): Promise<void>;
   exportPatch(patch: PatchSummary): Promise<void>;
   dismissHistoryFailure(): void;
 }
+
+/** Id of the exporter that writes one patch as a file that can be imported again. */
+const PATCH_EXPORTER = 'patch';
 
 export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
   /** Runs a change of the stack; `again` is offered when it fails. */
@@ -96,18 +100,18 @@ export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
     importPatch(file) {
       return change('all', () => call('importPatch', file), null);
     },
-    exportModel(options) {
-      const what = options.scope === 'full' ? 'the edited model' : 'the changed tensors';
+    exportModel(choice) {
+      const { label, exporter, options } = choice;
       return save(
-        `Writing ${what}`,
-        () => call('exportModel', options),
-        () => get().exportModel(options),
+        `Writing “${label}”`,
+        () => call('export', { exporter, options, patchId: null }),
+        () => get().exportModel(choice),
       );
     },
     exportPatch(patch) {
       return save(
         `Writing the patch file of ${patch.name}`,
-        () => call('exportPatch', patch.id),
+        () => call('export', { exporter: PATCH_EXPORTER, options: {}, patchId: patch.id }),
         () => get().exportPatch(patch),
       );
     },

@@ -4,6 +4,7 @@ import { createBenchmarkSlice, type BenchmarkSlice } from './benchmark.ts';
 import { createCompareSlice, type CompareSlice } from './compare.ts';
 import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
 import { createHistorySlice, type HistorySlice } from './history.ts';
+import { createMethodSlice, type MethodSlice } from './method.ts';
 import { createModelSlice, type ModelSlice } from './model.ts';
 import { createRecordsSlice, type RecordsSlice } from './records.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
@@ -13,6 +14,7 @@ import { createViewSlice, type ViewSlice } from './view.ts';
 export type Store = ViewSlice &
   ModelSlice &
   DraftsSlice &
+  MethodSlice &
   RunSlice &
   HistorySlice &
   CompareSlice &
@@ -25,6 +27,7 @@ export const useStore = create<Store>()((...args) => ({
   ...createViewSlice(...args),
   ...createModelSlice(...args),
   ...createDraftsSlice(...args),
+  ...createMethodSlice(...args),
   ...createRunSlice(...args),
   ...createHistorySlice(...args),
   ...createCompareSlice(...args),

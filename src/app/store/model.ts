@@ -1,14 +1,13 @@
 /** The loaded model, how loading goes, and the job that runs now. */
-import type { BackendChoice, LoadProgress, ModelSource, ModelSummary, WorkerFailure } from '../../worker/api.ts';
+import type { BackendChoice, LoadProgress, ModelLocation, ModelSummary, WorkerFailure } from '../../worker/api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { call, disconnect, onWorkerLost } from './connection.ts';
-import { settingsToText } from './settings.ts';
-import { readDrafts, readSettings } from './storage.ts';
+import { mayHaveFormer, moveFormer, readDrafts } from './storage.ts';
 import { newId } from './ids.ts';
 import type { Slice } from './index.ts';
 
 /** The model that ships with the page; its address is the page's to know, the worker lies in another folder. */
-export const DEMO_MODEL: ModelSource = { kind: 'demo', url: new URL('models/demo', document.baseURI).href };
+export const DEMO_MODEL: ModelLocation = { kind: 'demo', url: new URL('models/demo', document.baseURI).href };
 
 export type JobKind = 'load' | 'run' | 'trace' | 'compare' | 'benchmark' | 'export' | 'import';
 
@@ -23,17 +22,17 @@ export interface Job {
 export interface ModelSlice {
   model: ModelSummary | null;
   /** Where the open model came from; the demo before there is one. */
-  source: ModelSource;
+  modelLocation: ModelLocation;
   /** What could not be loaded, to be tried again. */
-  failedSource: ModelSource | null;
+  failedLocation: ModelLocation | null;
   loading: LoadProgress | null;
   loadFailure: WorkerFailure | null;
   /** The worker died: nothing works until restart. */
   workerLost: WorkerFailure | null;
   job: Job | null;
   /** Loads a model; the one before stays shown until the new one is there. */
-  load(source: ModelSource): Promise<void>;
-  /** Starts a fresh worker and loads the same model again. */
+  load(from: ModelLocation): Promise<void>;
+  /** Starts a fresh worker and loads the model that was open. */
   restart(): Promise<void>;
   cancel(): Promise<void>;
   dismissLoadFailure(): void;
@@ -56,11 +55,19 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     set({ workerLost, job: null, loading: null, loadFailure: null });
   });
 
+  /** What earlier versions of the page kept of the model, which they knew by another hash, is moved to where it is looked for. */
+  async function takeOverFormer(modelHash: string): Promise<void> {
+    if (!mayHaveFormer(modelHash)) return;
+    // Without an answer the model starts as a new one does.
+    const formerHash = await call('formerHash').catch(() => null);
+    if (formerHash !== null) moveFormer(formerHash, modelHash);
+  }
+
   /** Puts the loaded model's own drafts, settings and history in place. */
   function adopt(model: ModelSummary): void {
-    const preset = settingsToText(model.preset);
     set({ model });
-    get().resetRun(readSettings(model.hash, preset));
+    get().resetMethod(model);
+    get().resetRun();
     get().resetComparison();
     get().resetTrace(model.averageTrace);
     get().resetBenchmark();
@@ -71,32 +78,34 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
 
   return {
     model: null,
-    source: DEMO_MODEL,
-    failedSource: null,
+    modelLocation: DEMO_MODEL,
+    failedLocation: null,
     loading: null,
     loadFailure: null,
     workerLost: null,
     job: null,
 
-    async load(source) {
+    async load(from) {
       loads += 1;
       const turn = loads;
-      const name = source.kind === 'demo' ? 'the demo model' : source.name;
+      const name = from.kind === 'demo' ? 'the demo model' : from.name;
       const job = get().startJob('load', `Loading ${name}`);
       set({
-        failedSource: null,
+        failedLocation: null,
         loadFailure: null,
         workerLost: null,
         loading: { file: '', loadedBytes: 0, totalBytes: 0, stage: 'Starting' },
       });
       try {
-        const model = await call('load', source, backendChoice(location.search), (loading) => {
+        const model = await call('load', from, backendChoice(location.search), (loading) => {
           if (turn !== loads) return;
           set({ loading });
           get().advanceJob(job, loading.totalBytes > 0 ? loading.loadedBytes / loading.totalBytes : null);
         });
         if (turn !== loads) return;
-        set({ source });
+        await takeOverFormer(model.hash);
+        if (turn !== loads || get().workerLost) return;
+        set({ modelLocation: from });
         adopt(model);
         get().announce(`${model.name} is ready, running on ${model.backend.name}.`);
       } catch (error) {
@@ -105,7 +114,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
         const open = get().model;
         const kept =
           failure.kept === '' && open ? `“${open.name}” stays open, with its edits and history.` : failure.kept;
-        set({ loadFailure: { ...failure, kept }, failedSource: source });
+        set({ loadFailure: { ...failure, kept }, failedLocation: from });
       } finally {
         if (turn === loads) set({ loading: null });
         get().endJob(job);
@@ -115,7 +124,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     async restart() {
       disconnect();
       set({ model: null, job: null });
-      await get().load(get().source);
+      await get().load(get().modelLocation);
     },
 
     async cancel() {
@@ -125,7 +134,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     },
 
     dismissLoadFailure() {
-      set({ loadFailure: null, failedSource: null });
+      set({ loadFailure: null, failedLocation: null });
     },
 
     startJob(kind, label) {

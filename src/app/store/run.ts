@@ -1,14 +1,22 @@
-/** The settings of the next run, and the run that goes on now or went last. */
-import type { EditDraft, LayerReport, RunEvent, RunPhase, StepLoss, WorkerFailure } from '../../worker/api.ts';
+/** The run that goes on now or went last. */
+import type {
+  EditDraft,
+  LayerReport,
+  MethodPhase,
+  MethodSettings,
+  MethodView,
+  RunEvent,
+  StepLoss,
+  WorkerFailure,
+} from '../../worker/api.ts';
 import { toFailure } from '../../worker/client.ts';
+import { midSentence } from '../format.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey, inspectionKey, isBlank } from './drafts.ts';
 import { modelDisabledReason } from './disabled-reasons.ts';
-import { parseSettings, settingsToText, type SettingName, type SettingsText } from './settings.ts';
-import { writeSettings } from './storage.ts';
+import { chosenMethod, parsedSettings, settingsFault } from './method.ts';
+import { layersField } from './settings.ts';
 import type { Slice, Store } from './index.ts';
-
-export const PHASES: readonly RunPhase[] = ['contexts', 'statistics', 'targets', 'spread'];
 
 export interface PhaseProgress {
   done: number;
@@ -19,15 +27,24 @@ export interface PhaseProgress {
 
 export type RunStatus = 'running' | 'done' | 'cancelled' | 'failed';
 
-/** One run as it is watched: what it was asked and what came back so far. */
-export interface RunView {
-  status: RunStatus;
+/** What the charts draw of a run. */
+export interface RunFigures {
   edits: { subject: string; object: string }[];
-  steps: number;
+  /** The most steps an edit takes, for the length of the axis; null where the settings do not say. */
+  steps: number | null;
+  /** Those that are edited; empty where the settings do not say. */
   layers: number[];
-  phases: Partial<Record<RunPhase, PhaseProgress>>;
   losses: StepLoss[];
   reports: LayerReport[];
+}
+
+/** One run as it is watched: what it was asked and what came back so far. */
+export interface RunView extends RunFigures {
+  status: RunStatus;
+  /** Of its method, in order. */
+  phases: readonly MethodPhase[];
+  /** By the phases' ids; of those that have begun. */
+  progress: Partial<Record<string, PhaseProgress>>;
   startedAt: number;
   seconds: number | null;
   patchId: string | null;
@@ -35,27 +52,23 @@ export interface RunView {
 }
 
 export interface RunSlice {
-  settingsText: SettingsText | null;
   /** Null until something was run on this model since it was loaded. */
   run: RunView | null;
-  resetRun(settings: SettingsText): void;
-  setSetting(name: SettingName, text: string): void;
-  resetSettings(): void;
+  resetRun(): void;
   startRun(): Promise<void>;
 }
 
 /** Why Run cannot be pressed, in words, or null. */
 export function runDisabledReason(state: Store): string | null {
-  const { model, settingsText, job } = state;
+  const { job } = state;
   const disabledReason = modelDisabledReason(state);
   if (disabledReason !== null) return disabledReason;
-  if (!model || !settingsText) return 'The model is still loading.';
-  if (job) return job.kind === 'run' ? 'A run is under way.' : `Wait until this is done: ${job.label.toLowerCase()}.`;
+  if (job) return job.kind === 'run' ? 'A run is under way.' : `Wait until this is done: ${midSentence(job.label)}.`;
   if (state.drafts.length === 0) return 'There is no edit yet: add one.';
   const fault = draftFault(state);
-  if (fault) return fault;
-  const settingFault = Object.values(parseSettings(settingsText, model.layerCount).faults).at(0);
-  return settingFault === undefined ? null : `A setting needs attention: ${settingFault}`;
+  if (fault !== null) return fault;
+  const settingFault = settingsFault(state);
+  return settingFault === null ? null : `A setting needs attention: ${settingFault}`;
 }
 
 function draftFault(state: Store): string | null {
@@ -69,26 +82,37 @@ function draftFault(state: Store): string | null {
   return null;
 }
 
-export const createRunSlice: Slice<RunSlice> = (set, get) => {
-  function setText(settingsText: SettingsText): void {
-    const { model } = get();
-    set({ settingsText });
-    if (model) writeSettings(model.hash, settingsText);
-  }
+/**
+ * What the settings tell the charts beforehand: the layers, of which the method's fields say where they stand, and the steps, which
+ * every method that seeks a target state calls `steps`.
+ */
+export function plannedFigures(
+  method: MethodView | null,
+  settings: MethodSettings,
+): Pick<RunFigures, 'steps' | 'layers'> {
+  const { steps } = settings;
+  const field = layersField(method?.fields ?? []);
+  const layers = field ? settings[field.name] : [];
+  return {
+    steps: typeof steps === 'number' ? steps : null,
+    layers: Array.isArray(layers) ? layers.filter((layer) => typeof layer === 'number') : [],
+  };
+}
 
+export const createRunSlice: Slice<RunSlice> = (set, get) => {
   function update(change: (run: RunView) => Partial<RunView>): void {
     const { run } = get();
     if (run) set({ run: { ...run, ...change(run) } });
   }
 
-  function take(event: RunEvent, job: string): void {
+  function take(event: RunEvent, job: string, phases: readonly MethodPhase[]): void {
     if (event.kind === 'loss') update((run) => ({ losses: [...run.losses, ...event.losses] }));
     else if (event.kind === 'layer') update((run) => ({ reports: [...run.reports, event.report] }));
     else {
       const { phase, done, total, detail, secondsLeft } = event;
-      update((run) => ({ phases: { ...run.phases, [phase]: { done, total, detail, secondsLeft } } }));
-      const finished = PHASES.indexOf(phase);
-      get().advanceJob(job, (finished + (total > 0 ? done / total : 0)) / PHASES.length);
+      update((run) => ({ progress: { ...run.progress, [phase]: { done, total, detail, secondsLeft } } }));
+      const finished = phases.findIndex(({ id }) => id === phase);
+      if (finished >= 0) get().advanceJob(job, (finished + (total > 0 ? done / total : 0)) / phases.length);
     }
   }
 
@@ -97,41 +121,32 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
   }
 
   return {
-    settingsText: null,
     run: null,
 
-    resetRun(settingsText) {
-      set({ settingsText, run: null });
-    },
-    setSetting(name, text) {
-      const { settingsText } = get();
-      if (settingsText) setText({ ...settingsText, [name]: text });
-    },
-    resetSettings() {
-      const { model } = get();
-      if (model) setText(settingsToText(model.preset));
+    resetRun() {
+      set({ run: null });
     },
 
     async startRun() {
       if (runDisabledReason(get()) !== null) return;
       // A row that was typed a moment ago is judged before it is run.
       await get().inspectNow();
-      const { model, drafts, settingsText } = get();
-      if (runDisabledReason(get()) !== null || !model || !settingsText) return;
-      const { settings } = parseSettings(settingsText, model.layerCount);
-      if (!settings) return;
+      const { drafts } = get();
+      const method = chosenMethod(get());
+      const settings = parsedSettings(get())?.settings;
+      if (runDisabledReason(get()) !== null || !method || !settings) return;
       const startedAt = Date.now();
       const before = new Set(get().history.patches.map((patch) => patch.id));
-      const job = get().startJob('run', 'Running MEMIT');
+      const job = get().startJob('run', `Running ${method.label}`);
       set({
         workTab: 'run',
         column: 'work',
         run: {
           status: 'running',
           edits: drafts.map(nameEdit),
-          steps: settings.steps,
-          layers: settings.layers,
-          phases: {},
+          ...plannedFigures(method, settings),
+          phases: method.phases,
+          progress: {},
           losses: [],
           reports: [],
           startedAt,
@@ -142,7 +157,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
       });
       const ended = (): number => (Date.now() - startedAt) / 1000;
       try {
-        const history = await call('run', drafts, settings, (event) => take(event, job));
+        const history = await call('run', drafts, method.id, settings, (event) => take(event, job, method.phases));
         const patch = history.patches.findLast((candidate) => !before.has(candidate.id));
         update((run) => ({
           status: 'done',

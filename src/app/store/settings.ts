@@ -1,39 +1,21 @@
-/** The run settings as they are typed: text per field, parsed and judged in words. Pure. */
-import type { MemitSettings } from '../../worker/api.ts';
+/** A method's settings as they are typed: text per field, parsed and judged in words. Pure. */
+import type { MethodSettings, SettingField } from '../../worker/api.ts';
 
-export type SettingName = keyof MemitSettings;
-export type SettingsText = Record<SettingName, string>;
+/** By the fields' names. */
+export type SettingsText = Readonly<Record<string, string>>;
 
 /** What a number must be like. */
-export interface Rule {
-  integer: boolean;
-  min: number;
-  /** Whether `min` itself is refused. */
-  above: boolean;
-  max: number;
+export type NumberRule = Pick<SettingField, 'kind' | 'min' | 'above' | 'max'>;
+
+/** A setting's value as it would be typed: "0.5", "1, 2, 3". */
+export function settingToText(value: unknown): string {
+  if (value === undefined) return '';
+  if (Array.isArray(value)) return value.map(settingToText).join(', ');
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-const rules: Record<Exclude<SettingName, 'layers'>, Rule> = {
-  steps: { integer: true, min: 1, above: false, max: 1000 },
-  learningRate: { integer: false, min: 0, above: true, max: 10 },
-  weightDecay: { integer: false, min: 0, above: false, max: Infinity },
-  clampNormFactor: { integer: false, min: 0, above: true, max: Infinity },
-  klFactor: { integer: false, min: 0, above: false, max: Infinity },
-  covarianceWeight: { integer: false, min: 0, above: true, max: Infinity },
-  seed: { integer: true, min: 0, above: false, max: Number.MAX_SAFE_INTEGER },
-};
-
-export function settingsToText(settings: MemitSettings): SettingsText {
-  return {
-    layers: settings.layers.join(', '),
-    steps: String(settings.steps),
-    learningRate: String(settings.learningRate),
-    weightDecay: String(settings.weightDecay),
-    clampNormFactor: String(settings.clampNormFactor),
-    klFactor: String(settings.klFactor),
-    covarianceWeight: String(settings.covarianceWeight),
-    seed: String(settings.seed),
-  };
+export function settingsToText(fields: readonly SettingField[], settings: MethodSettings): SettingsText {
+  return Object.fromEntries(fields.map(({ name }) => [name, settingToText(settings[name])]));
 }
 
 /** Layers of "1, 2, 3" or "1-3", ascending; a string says what is wrong. */
@@ -53,10 +35,10 @@ export function parseLayers(text: string, layerCount: number): number[] | string
 }
 
 /** The number typed, or what is wrong with it. A decimal comma is taken. */
-export function parseNumber(text: string, rule: Rule): number | string {
+export function parseNumber(text: string, rule: NumberRule): number | string {
   const value = text.trim() === '' ? NaN : Number(text.trim().replace(',', '.'));
   if (!Number.isFinite(value)) return 'Write a number.';
-  if (rule.integer && !Number.isInteger(value)) return 'Write a whole number.';
+  if (rule.kind === 'integer' && !Number.isInteger(value)) return 'Write a whole number.';
   if (value < rule.min || (rule.above && value === rule.min)) {
     return `Must be ${rule.above ? 'above' : 'at least'} ${rule.min}.`;
   }
@@ -66,20 +48,24 @@ export function parseNumber(text: string, rule: Rule): number | string {
 
 export interface ParsedSettings {
   /** Null while a field has a fault. */
-  settings: MemitSettings | null;
-  faults: Partial<Record<SettingName, string>>;
+  settings: MethodSettings | null;
+  /** By the fields' names, in their order. */
+  faults: Partial<Record<string, string>>;
 }
 
-export function parseSettings(text: SettingsText, layerCount: number): ParsedSettings {
-  const faults: Partial<Record<SettingName, string>> = {};
-  const layers = parseLayers(text.layers, layerCount);
-  if (typeof layers === 'string') faults.layers = layers;
-  const numbers: Partial<Record<SettingName, number>> = {};
-  for (const name of Object.keys(rules) as Exclude<SettingName, 'layers'>[]) {
-    const value = parseNumber(text[name], rules[name]);
-    if (typeof value === 'string') faults[name] = value;
-    else numbers[name] = value;
+export function parseSettings(fields: readonly SettingField[], text: SettingsText, layerCount: number): ParsedSettings {
+  const settings: Record<string, number | number[]> = {};
+  const faults: Partial<Record<string, string>> = {};
+  for (const field of fields) {
+    const typed = text[field.name];
+    const value = field.kind === 'layers' ? parseLayers(typed, layerCount) : parseNumber(typed, field);
+    if (typeof value === 'string') faults[field.name] = value;
+    else settings[field.name] = value;
   }
-  if (typeof layers === 'string' || Object.keys(faults).length > 0) return { settings: null, faults };
-  return { settings: { ...(numbers as Omit<MemitSettings, 'layers'>), layers }, faults };
+  return { settings: Object.keys(faults).length === 0 ? settings : null, faults };
+}
+
+/** The field of the layers whose weights are changed; null for a method that asks for none. */
+export function layersField(fields: readonly SettingField[]): SettingField | null {
+  return fields.find(({ kind }) => kind === 'layers') ?? null;
 }

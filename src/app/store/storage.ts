@@ -4,6 +4,20 @@ import type { SettingsText } from './settings.ts';
 
 export type Theme = 'light' | 'dark' | 'system';
 
+/** What is kept of a model, each under the model's hash. */
+const KINDS = ['drafts', 'settings'] as const;
+type Kind = (typeof KINDS)[number];
+
+function keyOf(kind: Kind, modelHash: string): string {
+  return `memit.${kind}.${modelHash}`;
+}
+
+/** A key of versions of the page that knew models by 64 hex digits alone. */
+const FORMER_KEY = /^memit\.(?:drafts|settings)\.[\da-f]{64}$/;
+
+/** The only method of versions of the page that kept its settings without a method's name. */
+const FORMER_METHOD = 'memit';
+
 function read(key: string): unknown {
   try {
     const text = localStorage.getItem(key);
@@ -21,12 +35,15 @@ function write(key: string, value: unknown): void {
   }
 }
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function isDraft(value: unknown): value is EditDraft {
-  if (typeof value !== 'object' || value === null) return false;
-  const draft = value as Record<string, unknown>;
   return (
-    ['id', 'subject', 'prompt', 'object'].every((field) => typeof draft[field] === 'string') &&
-    (draft.relationId === null || typeof draft.relationId === 'string')
+    isObject(value) &&
+    ['id', 'subject', 'prompt', 'object'].every((field) => typeof value[field] === 'string') &&
+    (value.relationId === null || typeof value.relationId === 'string')
   );
 }
 
@@ -41,21 +58,64 @@ export function writeTheme(theme: Theme): void {
 
 /** The drafts kept for a model, or null when there are none that can be used. */
 export function readDrafts(modelHash: string): EditDraft[] | null {
-  const drafts = read(`memit.drafts.${modelHash}`);
+  const drafts = read(keyOf('drafts', modelHash));
   return Array.isArray(drafts) && drafts.every(isDraft) ? drafts : null;
 }
 
 export function writeDrafts(modelHash: string, drafts: EditDraft[]): void {
-  write(`memit.drafts.${modelHash}`, drafts);
+  write(keyOf('drafts', modelHash), drafts);
 }
 
-export function readSettings(modelHash: string, preset: SettingsText): SettingsText {
-  const kept = read(`memit.settings.${modelHash}`);
-  if (typeof kept !== 'object' || kept === null) return preset;
-  const known = Object.entries(kept).filter(([name, value]) => name in preset && typeof value === 'string');
-  return { ...preset, ...(Object.fromEntries(known) as Partial<SettingsText>) };
+/** The chosen method and what was typed for each, by its id. */
+export interface KeptMethods {
+  methodId: string | null;
+  settingsTexts: Partial<Record<string, SettingsText>>;
 }
 
-export function writeSettings(modelHash: string, settings: SettingsText): void {
-  write(`memit.settings.${modelHash}`, settings);
+function textsIn(value: unknown): SettingsText {
+  const entries = isObject(value) ? Object.entries(value) : [];
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
+/** What is kept for a model; whether it has such methods and settings is for the caller to see. */
+export function readMethods(modelHash: string): KeptMethods {
+  const kept = read(keyOf('settings', modelHash));
+  if (!isObject(kept)) return { methodId: null, settingsTexts: {} };
+  const { methodId, settingsTexts } = kept;
+  // Without methods: the settings of the only one there was.
+  if (!isObject(settingsTexts)) return { methodId: null, settingsTexts: { [FORMER_METHOD]: textsIn(kept) } };
+  return {
+    methodId: typeof methodId === 'string' ? methodId : null,
+    settingsTexts: Object.fromEntries(Object.entries(settingsTexts).map(([id, text]) => [id, textsIn(text)])),
+  };
+}
+
+export function writeMethods(modelHash: string, methods: KeptMethods): void {
+  write(keyOf('settings', modelHash), methods);
+}
+
+/** Whether a model's drafts and settings may still lie under a former hash: there are none under its own, but some under such a hash. */
+export function mayHaveFormer(modelHash: string): boolean {
+  try {
+    if (KINDS.some((kind) => localStorage.getItem(keyOf(kind, modelHash)) !== null)) return false;
+    return Array.from({ length: localStorage.length }, (_, i) => localStorage.key(i) ?? '').some((key) =>
+      FORMER_KEY.test(key),
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Moves a model's drafts and settings from its former hash to its present one. */
+export function moveFormer(formerHash: string, modelHash: string): void {
+  try {
+    for (const kind of KINDS) {
+      const text = localStorage.getItem(keyOf(kind, formerHash));
+      if (text === null) continue;
+      localStorage.setItem(keyOf(kind, modelHash), text);
+      localStorage.removeItem(keyOf(kind, formerHash));
+    }
+  } catch {
+    // What could not be moved stays where it is.
+  }
 }

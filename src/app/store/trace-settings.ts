@@ -1,6 +1,6 @@
 /** The settings of a trace as they are typed, parsed and judged in words. Pure. */
 import type { TraceKind, TraceSettings } from '../../worker/trace-api.ts';
-import { parseNumber, type Rule } from './settings.ts';
+import { parseNumber, type NumberRule } from './settings.ts';
 
 /** In the order they are shown. */
 export const TRACE_KINDS: readonly TraceKind[] = ['hidden', 'mlp', 'attention'];
@@ -27,15 +27,15 @@ export const TRACE_DEFAULTS: TraceSettingsText = {
   seed: '1',
 };
 
-const rules: Record<TraceNumber, Rule> = {
-  samples: { integer: true, min: 1, above: false, max: 1000 },
-  window: { integer: true, min: 1, above: false, max: 1000 },
-  noise: { integer: false, min: 0, above: true, max: Infinity },
-  seed: { integer: true, min: 0, above: false, max: Number.MAX_SAFE_INTEGER },
+const rules: Record<TraceNumber, NumberRule> = {
+  samples: { kind: 'integer', min: 1, above: false, max: 1000 },
+  window: { kind: 'integer', min: 1, above: false, max: 1000 },
+  noise: { kind: 'number', min: 0, above: true, max: Infinity },
+  seed: { kind: 'integer', min: 0, above: false, max: Number.MAX_SAFE_INTEGER },
 };
 
 /** An interval needs two facts. */
-const countRule: Rule = { integer: true, min: 2, above: false, max: 100_000 };
+const countRule: NumberRule = { kind: 'integer', min: 2, above: false, max: 100_000 };
 
 export interface ParsedTraceSettings {
   /** Null while a field has a fault. */

@@ -13,6 +13,8 @@ import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey, inspectionKey } from './drafts.ts';
 import { busyDisabledReason } from './disabled-reasons.ts';
+import { chosenMethod } from './method.ts';
+import { layersField } from './settings.ts';
 import { parseFactCount, parseTraceSettings, TRACE_DEFAULTS, type TraceSettingsText } from './trace-settings.ts';
 import { promptKey, withToken, type TraceQuestion } from './trace-view.ts';
 import type { Slice, Store } from './index.ts';
@@ -243,7 +245,9 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
       set({ bandByHand });
     },
     applyBand(band) {
-      get().setSetting('layers', bandLayers(band).join(', '));
+      const field = layersField(chosenMethod(get())?.fields ?? []);
+      if (!field) return;
+      get().setSetting(field.name, bandLayers(band).join(', '));
       get().announce(`The next run edits layers ${band.first} to ${band.last}.`);
     },
 

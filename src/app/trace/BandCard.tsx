@@ -3,6 +3,7 @@ import { Slider } from 'radix-ui';
 import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
+import { chosenLayersText, chosenMethod } from '../store/method.ts';
 import { parseLayers } from '../store/settings.ts';
 import { bandLayers, bandOf, curveSourceOf, proposalOf, type Band } from '../store/trace.ts';
 import styles from './BandCard.module.css';
@@ -21,8 +22,9 @@ export function BandCard({ layerCount }: { layerCount: number }) {
   const source = useStore(curveSourceOf);
   const first = useStore((state) => bandOf(state)?.first ?? null);
   const last = useStore((state) => bandOf(state)?.last ?? null);
-  const settingsLayers = useStore((state) => state.settingsText?.layers ?? '');
-  const parsed = parseLayers(settingsLayers, layerCount);
+  const settingsLayers = useStore(chosenLayersText);
+  const method = useStore((state) => chosenMethod(state)?.label ?? '');
+  const parsed = parseLayers(settingsLayers ?? '', layerCount);
   const inSettings = typeof parsed === 'string' ? [] : parsed;
 
   // Without a proposal the handles stand at the layers the next run edits.
@@ -63,14 +65,16 @@ export function BandCard({ layerCount }: { layerCount: number }) {
         </div>
       </div>
       <div className={styles.actions}>
-        <Button disabled={applied} onClick={() => applyBand(band)}>
+        <Button disabled={applied || settingsLayers === null} onClick={() => applyBand(band)}>
           Edit {name}
         </Button>
         <Button variant="quiet" disabled={!byHand || proposal === null} onClick={() => setBand(null)}>
           Back to the proposal
         </Button>
         <p className={panel.small}>
-          {applied ? (
+          {settingsLayers === null ? (
+            `${method} has no layers to set.`
+          ) : applied ? (
             <>
               The next run edits {name}.{' '}
               <button type="button" className={styles.link} onClick={() => showWork('run')}>

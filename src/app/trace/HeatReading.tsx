@@ -13,7 +13,7 @@ interface HeatReadingProps {
   corrupted: number;
 }
 
-/** Silent for a screen reader: the cells say the same themselves. */
+/** Silent for a screen reader: each cell's own label has these words and numbers. */
 export function HeatReading({ place, tokens, grid, corrupted }: HeatReadingProps) {
   const token = place && tokens[place.token];
   if (!grid || !token) {

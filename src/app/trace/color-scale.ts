@@ -38,7 +38,7 @@ export function shade(fraction: number, theme: Shade): string {
   return `rgb(${mixed.join(' ')})`;
 }
 
-/** The same for the page, which is light or dark. */
+/** The colour of a fraction on the page, which is light or dark. */
 export function themedShade(fraction: number): string {
   return `light-dark(${shade(fraction, 'light')}, ${shade(fraction, 'dark')})`;
 }

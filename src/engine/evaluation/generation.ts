@@ -1,6 +1,6 @@
 /**
  * What a model writes about the subjects of records, and how it reads: GE, fluency, and RS, consistency with texts about the new object
- * (algorithm, section 8; reference: experiments/py/eval_utils_counterfact.py, test_generation).
+ * (Meng et al. 2022, section 3.4; reference: experiments/py/eval_utils_counterfact.py, test_generation).
  */
 import { continueRows } from '../model/decoding.ts';
 import type { LanguageModel } from '../model/language-model.ts';

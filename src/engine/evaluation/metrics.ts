@@ -1,4 +1,5 @@
-/** The metrics of CounterFact and of zsRE over many records (algorithm, section 8; reference: experiments/summarize.py). */
+/** The metrics of CounterFact and of zsRE over many records (Meng et al. 2022, section 3.4; reference: experiments/summarize.py). */
+import { halfInterval } from '../interval.ts';
 import type { Assessment } from './assessment.ts';
 import type { RecordTexts } from './generation.ts';
 import type { PromptLosses, RecordLosses } from './record-losses.ts';
@@ -95,7 +96,7 @@ export function meanWithInterval(values: readonly number[]): Metric {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, interval: n < 2 ? 0 : 1.96 * Math.sqrt(squares / (n - 1) / n), records: n };
+  return { mean, interval: halfInterval(squares, n), records: n };
 }
 
 /** 0 where a value is. */

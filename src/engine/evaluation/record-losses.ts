@@ -1,5 +1,5 @@
 /**
- * How a model answers records: per prompt the loss of both objects, and which tokens of the right one it would say (algorithm, section 8;
+ * How a model answers records: per prompt the loss of both objects, and which tokens of the right one it would say (Meng et al. 2022, section 3.4;
  * reference: experiments/py/eval_utils_counterfact.py, eval_utils_zsre.py).
  */
 import { RequestError } from '../errors.ts';

@@ -4,18 +4,18 @@ export interface ExportName {
   model: string;
   /** What was edited, in words, the first being named in the file ("Eiffel Tower → Rome"). */
   edits: readonly string[];
-  /** The whole model, its changed tensors alone, or a patch. */
-  kind: 'full' | 'changed' | 'patch';
+  /** What the file holds of it, in a word ("changed", "patch"); absent for the whole model. */
+  part?: string;
 }
 
 const MAX_PART_LENGTH = 48;
 
 /** For example `demo-eiffel-tower-rome-2-more.safetensors` or `demo-eiffel-tower-rome-patch.safetensors`. */
-export function exportFileName({ model, edits, kind }: ExportName): string {
+export function exportFileName({ model, edits, part }: ExportName): string {
   const parts = [slug(model) || 'model'];
   if (edits.length > 0) parts.push(slug(edits[0]) || 'edit');
   if (edits.length > 1) parts.push(`${edits.length - 1}-more`);
-  if (kind !== 'full') parts.push(kind);
+  if (part !== undefined) parts.push(part);
   return `${parts.join('-')}.safetensors`;
 }
 

@@ -1,21 +1,40 @@
 /**
- * What an architecture contributes: its configuration, its forward graphs with weights as inputs, and the names of its
- * tensors. Everything else (batching, gradients, editing) is the same for all families.
+ * What an architecture contributes: its configuration, its forward pass in three pieces over the graph builder, the names of
+ * its tensors and the projections that can be edited. Gradients, cached prefixes, overrides and batches are the machinery's
+ * (model/), made from these pieces once for all families.
  */
-import type { GraphBuilder } from '../graph/builder.ts';
+import { ModelError } from '../errors.ts';
+import type { GraphBuilder, Value } from '../graph/builder.ts';
+
+/** Blocks of one kind share a graph; layers may be of different kinds. */
+export interface LayerKind {
+  /** Told apart by it. */
+  readonly name: string;
+  /** Tokens that attention reaches back to, its own included (sliding window); null: all of them. */
+  readonly window: number | null;
+}
 
 export interface ModelConfig {
+  /** `model_type` of config.json. */
   readonly modelType: string;
   readonly layerCount: number;
   /** D */
   readonly hiddenSize: number;
-  /** F */
+  /** F, the width of the MLP's output projection's input. */
   readonly intermediateSize: number;
+  /** Heads of queries. */
   readonly headCount: number;
-  /** D / headCount */
+  /** Heads of keys and values; a divisor of headCount (grouped-query attention where it is smaller). */
+  readonly keyValueHeadCount: number;
   readonly headSize: number;
+  /** Numbers of a head that are rotated by position; 0 where positions are embedded. */
+  readonly rotarySize: number;
+  /** V */
   readonly vocabularySize: number;
+  /** Tokens the model reads at most. */
   readonly contextLength: number;
+  /** One a layer. */
+  readonly layerKinds: readonly LayerKind[];
 }
 
 /** A weight as a graph input: the input's name, the tensor's name in the file, and its shape there. */
@@ -25,52 +44,85 @@ export interface WeightBinding {
   readonly shape: readonly number[];
 }
 
-/** The MLP's output projection of a layer: the matrix MEMIT edits. */
-export interface EditableProjection {
+/** Which linear map of a block: the MLP's output projection W_out, where MEMIT writes (Meng et al. 2023, section 4). */
+export type ProjectionRole = 'mlp-output';
+
+/** A linear map of a layer that can be edited. */
+export interface Projection {
+  readonly role: ProjectionRole;
   readonly tensor: string;
-  /** True when the file stores it [F, D] (GPT-2's Conv1D), false for [D, F]. */
-  readonly transposed: boolean;
+  /** True when the file stores it [in, out] (GPT-2's Conv1D), false for [out, in] (nn.Linear); PEFT's `fan_in_fan_out`. */
+  readonly fanInFanOut: boolean;
 }
 
-/** Outputs of a block graph, by name. */
-export const BLOCK_OUTPUTS = {
-  /** The block's output, [batch, sequence, D]. */
-  hidden: 'hidden_out',
-  /** The MLP output projection's input (MEMIT's key), [batch, sequence, F]. */
-  key: 'mlp_key',
-  /** What the MLP adds to the residual stream, [batch, sequence, D]. */
-  mlp: 'mlp_out',
-  /** What attention adds to the residual stream, [batch, sequence, D]. */
-  attention: 'attention_out',
-  /** Attention keys of the given tokens, [batch, heads, sequence, headSize]. */
-  presentKey: 'present_key',
-  /** Attention values of the given tokens, [batch, heads, sequence, headSize]. */
-  presentValue: 'present_value',
-} as const;
+/** Whether texts get the special tokens that the tokenizer puts around them (a begin token, with Llama). */
+export interface SpecialTokens {
+  readonly prompts: boolean;
+  /** Documents that key statistics are taken over. */
+  readonly statistics: boolean;
+}
 
-export type BlockOutput = (typeof BLOCK_OUTPUTS)[keyof typeof BLOCK_OUTPUTS];
+/** Weights of a graph by their inputs' names. @throws GraphError for a name that no binding has */
+export type WeightInputs = (input: string) => Value;
+
+/** What a block is given, and what it tells of its insides: the machinery reads them, and replaces some. */
+export interface BlockIo {
+  /** [batch, sequence, D] */
+  readonly hidden: Value;
+  /** int32 [batch, sequence] */
+  readonly positions: Value;
+  readonly weight: WeightInputs;
+  /**
+   * Attention over the tokens that each may see, cached ones included. Query [batch, heads, sequence, headSize], key and value
+   * [batch, key–value heads, sequence, headSize], already rotated → [batch, sequence, heads · headSize].
+   * @param scale factor on the scores
+   */
+  attend(query: Value, key: Value, value: Value, scale: number): Value;
+  /** Hands on what attention adds to the residual stream, [batch, sequence, D]: the same, or what a trace gives in its place. */
+  attention(added: Value): Value;
+  /** Hands on the input of the MLP's output projection, [batch, sequence, F]. */
+  mlpKey(key: Value): Value;
+  /** The same for what the MLP adds, as {@link attention}. */
+  mlp(added: Value): Value;
+}
 
 export interface Family {
   readonly config: ModelConfig;
-  /** token_ids, position_ids int32 [batch, sequence] → hidden [batch, sequence, D]. */
-  embeddingGraph(): GraphBuilder;
-  /**
-   * hidden [batch, sequence, D], causal_mask [1, 1, sequence, sequence] (0 or a large negative number added to the
-   * scores) → BLOCK_OUTPUTS. With `past`, also past_key and past_value [batch, heads, past, headSize] and past_mask
-   * [batch, 1, 1, past]: only the suffix tokens run. With `overrides`, what attention and the MLP add is kept where
-   * attention_keep and mlp_keep [batch, sequence, 1] are 1, and is attention_value or mlp_value [batch, 1, D] where they are 0.
-   */
-  blockGraph(options?: { past?: boolean; overrides?: boolean }): GraphBuilder;
-  /** The block's inputs and hidden_gradient [batch, sequence, D] → hidden_in_gradient; recomputes the forward pass. */
-  blockGradientGraph(past: boolean): GraphBuilder;
-  /** hidden [rows, D] → logits [rows, V]. */
-  headGraph(): GraphBuilder;
-  /** hidden [cells, samples, D] → probabilities [cells, V], the mean over each cell's samples. */
-  meanProbabilityGraph(): GraphBuilder;
-  /** hidden [rows, D], logits_gradient [rows, V] → hidden_gradient [rows, D]. */
-  headGradientGraph(): GraphBuilder;
+  readonly specialTokens: SpecialTokens;
+  /** int32 [batch, sequence] each → [batch, sequence, D]. */
+  embed(g: GraphBuilder, ids: Value, positions: Value, weight: WeightInputs): Value;
+  /** → the block's output, [batch, sequence, D]. */
+  block(g: GraphBuilder, kind: LayerKind, io: BlockIo): Value;
+  /** Final norm and unembedding: [..., D] → logits [..., V]. */
+  head(g: GraphBuilder, hidden: Value, weight: WeightInputs): Value;
+  /** The token table first. */
   embeddingWeights(): WeightBinding[];
   blockWeights(layer: number): WeightBinding[];
   headWeights(): WeightBinding[];
-  editable(layer: number): EditableProjection;
+  projections(layer: number): Projection[];
+}
+
+/** Names of the tensors that the weights' files hold. */
+export interface TensorNames {
+  has(name: string): boolean;
+}
+
+/** An entry of the registry. */
+export interface FamilyDefinition {
+  /** What it is called, with its models' names. */
+  readonly label: string;
+  /** Values of config.json's `model_type`. */
+  readonly modelTypes: readonly string[];
+  /**
+   * @param config the parsed config.json
+   * @throws ModelError naming the setting that is missing or not supported
+   */
+  create(config: unknown, tensors: TensorNames): Family;
+}
+
+/** @throws ModelError when the family has no such projection */
+export function projectionOf(family: Family, layer: number, role: ProjectionRole): Projection {
+  const projection = family.projections(layer).find((each) => each.role === role);
+  if (projection) return projection;
+  throw new ModelError(`Layer ${layer} of a ${family.config.modelType} model has no projection “${role}” to edit.`);
 }

@@ -1,9 +1,19 @@
 /** GPT-2 (GPT2LMHeadModel): learned positions, pre-LayerNorm blocks, Conv1D weights stored [in, out], tied embeddings. */
 import { z } from 'zod';
 import { ModelError } from '../errors.ts';
-import { GraphBuilder, type Dim, type Value } from '../graph/builder.ts';
-import { differentiate } from '../graph/differentiate.ts';
-import { BLOCK_OUTPUTS, type EditableProjection, type Family, type ModelConfig, type WeightBinding } from './family.ts';
+import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { parseConfig, partOf } from './config.ts';
+import type {
+  BlockIo,
+  Family,
+  FamilyDefinition,
+  LayerKind,
+  ModelConfig,
+  Projection,
+  TensorNames,
+  WeightBinding,
+  WeightInputs,
+} from './family.ts';
 
 const configSchema = z.object({
   model_type: z.literal('gpt2'),
@@ -22,104 +32,65 @@ const configSchema = z.object({
 
 type Gpt2Config = z.infer<typeof configSchema>;
 
-const BLOCK_WEIGHTS = {
-  ln_1_weight: 'ln_1.weight',
-  ln_1_bias: 'ln_1.bias',
-  c_attn_weight: 'attn.c_attn.weight',
-  c_attn_bias: 'attn.c_attn.bias',
-  attn_c_proj_weight: 'attn.c_proj.weight',
-  attn_c_proj_bias: 'attn.c_proj.bias',
-  ln_2_weight: 'ln_2.weight',
-  ln_2_bias: 'ln_2.bias',
-  c_fc_weight: 'mlp.c_fc.weight',
-  c_fc_bias: 'mlp.c_fc.bias',
-  mlp_c_proj_weight: 'mlp.c_proj.weight',
-  mlp_c_proj_bias: 'mlp.c_proj.bias',
-} as const;
+/** All layers are alike. */
+const KIND: LayerKind = { name: 'full', window: null };
 
-type BlockWeight = keyof typeof BLOCK_WEIGHTS;
-
-export class Gpt2Family implements Family {
+class Gpt2Family implements Family {
   readonly config: ModelConfig;
+  readonly specialTokens = { prompts: true, statistics: false };
   readonly #gpt2: Gpt2Config;
   readonly #prefix: string;
 
-  /**
-   * @param configJson the parsed config.json
-   * @param tensorNames names in the weights file; they tell whether a "transformer." prefix is used
-   * @throws ModelError when a setting is missing or not supported
-   */
-  constructor(configJson: unknown, tensorNames: ReadonlySet<string>) {
-    const parsed = configSchema.safeParse(configJson);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      throw new ModelError(`config.json is not a usable GPT-2 configuration: ${issue.path.join('.')} ${issue.message}`);
-    }
-    const gpt2 = parsed.data;
-    if (gpt2.n_embd % gpt2.n_head !== 0) {
-      throw new ModelError(`config.json: n_embd ${gpt2.n_embd} is not a multiple of n_head ${gpt2.n_head}.`);
-    }
+  constructor(config: unknown, tensors: TensorNames) {
+    const gpt2 = parseConfig(configSchema, config, 'GPT-2');
+    const headSize = partOf(gpt2.n_embd, gpt2.n_head, ['n_embd', 'n_head']);
     if (gpt2.scale_attn_by_inverse_layer_idx) {
       throw new ModelError('config.json: scale_attn_by_inverse_layer_idx is not supported.');
     }
     this.#gpt2 = gpt2;
-    this.#prefix = tensorNames.has('transformer.wte.weight') ? 'transformer.' : '';
+    this.#prefix = tensors.has('transformer.wte.weight') ? 'transformer.' : '';
     this.config = {
       modelType: gpt2.model_type,
       layerCount: gpt2.n_layer,
       hiddenSize: gpt2.n_embd,
       intermediateSize: gpt2.n_inner ?? 4 * gpt2.n_embd,
       headCount: gpt2.n_head,
-      headSize: gpt2.n_embd / gpt2.n_head,
+      keyValueHeadCount: gpt2.n_head,
+      headSize,
+      rotarySize: 0,
       vocabularySize: gpt2.vocab_size,
       contextLength: gpt2.n_positions,
+      layerKinds: new Array<LayerKind>(gpt2.n_layer).fill(KIND),
     };
   }
 
-  embeddingGraph(): GraphBuilder {
-    const g = new GraphBuilder('gpt2-embedding');
-    const tokens = g.input('token_ids', 'int32', ['batch', 'sequence']);
-    const positions = g.input('position_ids', 'int32', ['batch', 'sequence']);
-    const [tokenTable, positionTable] = this.#inputs(g, this.embeddingWeights());
-    g.output('hidden', g.add(g.gather(tokenTable, tokens, 0), g.gather(positionTable, positions, 0)));
-    return g;
+  embed(g: GraphBuilder, ids: Value, positions: Value, weight: WeightInputs): Value {
+    return g.add(g.gather(weight('wte'), ids, 0), g.gather(weight('wpe'), positions, 0));
   }
 
-  blockGraph({ past = false, overrides = false } = {}): GraphBuilder {
-    const g = new GraphBuilder(`gpt2-block${past ? '-past' : ''}${overrides ? '-overrides' : ''}`);
-    const outputs = this.#block(g, past, overrides);
-    for (const name of Object.values(BLOCK_OUTPUTS)) g.output(name, outputs[name]);
-    return g;
+  block(g: GraphBuilder, _kind: LayerKind, io: BlockIo): Value {
+    const { hiddenSize, headCount, headSize } = this.config;
+    const { layer_norm_epsilon: epsilon, scale_attn_weights: scaled, activation_function: activation } = this.#gpt2;
+    const norm = (x: Value, name: string): Value =>
+      g.layerNorm(x, io.weight(`${name}.weight`), io.weight(`${name}.bias`), epsilon);
+    const linear = (x: Value, name: string): Value =>
+      g.add(g.matmul(x, io.weight(`${name}.weight`)), io.weight(`${name}.bias`));
+    const heads = (x: Value): Value =>
+      g.transpose(g.reshape(x, ['batch', 'sequence', headCount, headSize]), [0, 2, 1, 3]);
+
+    const qkv = linear(norm(io.hidden, 'ln_1'), 'attn.c_attn');
+    const [query, key, value] = g.split(qkv, 2, [hiddenSize, hiddenSize, hiddenSize]).map(heads);
+    const merged = io.attend(query, key, value, scaled ? 1 / Math.sqrt(headSize) : 1);
+    const middle = g.add(io.hidden, io.attention(linear(merged, 'attn.c_proj')));
+
+    const inner = linear(norm(middle, 'ln_2'), 'mlp.c_fc');
+    const mlpKey = io.mlpKey(g.gelu(inner, activation === 'gelu' ? 'none' : 'tanh'));
+    return g.add(middle, io.mlp(linear(mlpKey, 'mlp.c_proj')));
   }
 
-  blockGradientGraph(past: boolean): GraphBuilder {
-    const g = new GraphBuilder(past ? 'gpt2-block-past-gradient' : 'gpt2-block-gradient');
-    const outputs = this.#block(g, past);
-    const gradient = g.input('hidden_gradient', 'float32', ['batch', 'sequence', this.config.hiddenSize]);
-    const [hiddenGradient] = differentiate(g, [{ value: outputs[BLOCK_OUTPUTS.hidden], gradient }], [outputs.hidden]);
-    g.output('hidden_in_gradient', hiddenGradient);
-    return g;
-  }
-
-  headGraph(): GraphBuilder {
-    const g = new GraphBuilder('gpt2-head');
-    g.output('logits', this.#head(g).logits);
-    return g;
-  }
-
-  meanProbabilityGraph(): GraphBuilder {
-    const g = new GraphBuilder('gpt2-mean-probability');
-    const hidden = g.input('hidden', 'float32', ['cells', 'samples', this.config.hiddenSize]);
-    g.output('probabilities', g.reduceMean(g.softmax(this.#logits(g, hidden)), [1], false));
-    return g;
-  }
-
-  headGradientGraph(): GraphBuilder {
-    const g = new GraphBuilder('gpt2-head-gradient');
-    const { hidden, logits } = this.#head(g);
-    const gradient = g.input('logits_gradient', 'float32', ['rows', this.config.vocabularySize]);
-    g.output('hidden_gradient', differentiate(g, [{ value: logits, gradient }], [hidden])[0]);
-    return g;
+  head(g: GraphBuilder, hidden: Value, weight: WeightInputs): Value {
+    const normalized = g.layerNorm(hidden, weight('ln_f.weight'), weight('ln_f.bias'), this.#gpt2.layer_norm_epsilon);
+    return g.matmulTransposed(normalized, weight('unembedding'));
   }
 
   embeddingWeights(): WeightBinding[] {
@@ -132,32 +103,32 @@ export class Gpt2Family implements Family {
 
   blockWeights(layer: number): WeightBinding[] {
     const { hiddenSize: d, intermediateSize: f } = this.config;
-    const shapes: Record<BlockWeight, number[]> = {
-      ln_1_weight: [d],
-      ln_1_bias: [d],
-      c_attn_weight: [d, 3 * d],
-      c_attn_bias: [3 * d],
-      attn_c_proj_weight: [d, d],
-      attn_c_proj_bias: [d],
-      ln_2_weight: [d],
-      ln_2_bias: [d],
-      c_fc_weight: [d, f],
-      c_fc_bias: [f],
-      mlp_c_proj_weight: [f, d],
-      mlp_c_proj_bias: [d],
+    const shapes: Record<string, number[]> = {
+      'ln_1.weight': [d],
+      'ln_1.bias': [d],
+      'attn.c_attn.weight': [d, 3 * d],
+      'attn.c_attn.bias': [3 * d],
+      'attn.c_proj.weight': [d, d],
+      'attn.c_proj.bias': [d],
+      'ln_2.weight': [d],
+      'ln_2.bias': [d],
+      'mlp.c_fc.weight': [d, f],
+      'mlp.c_fc.bias': [f],
+      'mlp.c_proj.weight': [f, d],
+      'mlp.c_proj.bias': [d],
     };
-    return (Object.keys(BLOCK_WEIGHTS) as BlockWeight[]).map((input) => ({
+    return Object.entries(shapes).map(([input, shape]) => ({
       input,
-      tensor: `${this.#prefix}h.${layer}.${BLOCK_WEIGHTS[input]}`,
-      shape: shapes[input],
+      tensor: `${this.#prefix}h.${layer}.${input}`,
+      shape,
     }));
   }
 
   headWeights(): WeightBinding[] {
     const { vocabularySize, hiddenSize } = this.config;
     return [
-      { input: 'ln_f_weight', tensor: `${this.#prefix}ln_f.weight`, shape: [hiddenSize] },
-      { input: 'ln_f_bias', tensor: `${this.#prefix}ln_f.bias`, shape: [hiddenSize] },
+      { input: 'ln_f.weight', tensor: `${this.#prefix}ln_f.weight`, shape: [hiddenSize] },
+      { input: 'ln_f.bias', tensor: `${this.#prefix}ln_f.bias`, shape: [hiddenSize] },
       {
         input: 'unembedding',
         tensor: this.#gpt2.tie_word_embeddings ? `${this.#prefix}wte.weight` : 'lm_head.weight',
@@ -166,85 +137,13 @@ export class Gpt2Family implements Family {
     ];
   }
 
-  editable(layer: number): EditableProjection {
-    return { tensor: `${this.#prefix}h.${layer}.mlp.c_proj.weight`, transposed: true };
-  }
-
-  #inputs(g: GraphBuilder, bindings: readonly WeightBinding[]): Value[] {
-    return bindings.map(({ input, shape }) => g.input(input, 'float32', shape));
-  }
-
-  #head(g: GraphBuilder): { hidden: Value; logits: Value } {
-    const hidden = g.input('hidden', 'float32', ['rows', this.config.hiddenSize]);
-    return { hidden, logits: this.#logits(g, hidden) };
-  }
-
-  #logits(g: GraphBuilder, hidden: Value): Value {
-    const [scale, bias, unembedding] = this.#inputs(g, this.headWeights());
-    return g.matmulTransposed(g.layerNorm(hidden, scale, bias, this.#gpt2.layer_norm_epsilon), unembedding);
-  }
-
-  #block(g: GraphBuilder, past: boolean, overrides = false): Record<string, Value> {
-    const { hiddenSize, headCount, headSize } = this.config;
-    const epsilon = this.#gpt2.layer_norm_epsilon;
-    const hidden = g.input('hidden', 'float32', ['batch', 'sequence', hiddenSize]);
-    const causalMask = g.input('causal_mask', 'float32', [1, 1, 'sequence', 'sequence']);
-    const w = Object.fromEntries(
-      this.blockWeights(0).map(({ input, shape }) => [input, g.input(input, 'float32', shape)]),
-    ) as Record<BlockWeight, Value>;
-
-    const normalized = g.layerNorm(hidden, w.ln_1_weight, w.ln_1_bias, epsilon);
-    const qkv = g.add(g.matmul(normalized, w.c_attn_weight), w.c_attn_bias);
-    const heads = (x: Value): Value =>
-      g.transpose(g.reshape(x, ['batch', 'sequence', headCount, headSize]), [0, 2, 1, 3]);
-    const [query, key, value] = g.split(qkv, 2, [hiddenSize, hiddenSize, hiddenSize]).map(heads);
-    const scaledQuery = this.#gpt2.scale_attn_weights ? g.mul(query, g.scalar(1 / Math.sqrt(headSize))) : query;
-    const scores = g.add(g.matmul(scaledQuery, g.transpose(key, [0, 1, 3, 2])), causalMask);
-
-    const context = past ? this.#attendWithPast(g, scaledQuery, scores, value) : g.matmul(g.softmax(scores), value);
-    const merged = g.reshape(g.transpose(context, [0, 2, 1, 3]), ['batch', 'sequence', hiddenSize]);
-    const attended = g.add(g.matmul(merged, w.attn_c_proj_weight), w.attn_c_proj_bias);
-    const attention = overrides ? this.#overridden(g, 'attention', attended) : attended;
-    const middle = g.add(hidden, attention);
-
-    const mlpInput = g.layerNorm(middle, w.ln_2_weight, w.ln_2_bias, epsilon);
-    const inner = g.add(g.matmul(mlpInput, w.c_fc_weight), w.c_fc_bias);
-    const mlpKey = g.gelu(inner, this.#gpt2.activation_function === 'gelu' ? 'none' : 'tanh');
-    const projected = g.add(g.matmul(mlpKey, w.mlp_c_proj_weight), w.mlp_c_proj_bias);
-    const mlp = overrides ? this.#overridden(g, 'mlp', projected) : projected;
-    return {
-      hidden,
-      [BLOCK_OUTPUTS.hidden]: g.add(middle, mlp),
-      [BLOCK_OUTPUTS.key]: mlpKey,
-      [BLOCK_OUTPUTS.mlp]: mlp,
-      [BLOCK_OUTPUTS.attention]: attention,
-      [BLOCK_OUTPUTS.presentKey]: key,
-      [BLOCK_OUTPUTS.presentValue]: value,
-    };
-  }
-
-  /** What is computed where `keep` is 1, a given value where it is 0; with 1 everywhere, bit for bit what is computed. */
-  #overridden(g: GraphBuilder, part: 'attention' | 'mlp', computed: Value): Value {
-    const keep = g.input(`${part}_keep`, 'float32', ['batch', 'sequence', 1]);
-    const value = g.input(`${part}_value`, 'float32', ['batch', 1, this.config.hiddenSize]);
-    return g.add(g.mul(computed, keep), g.mul(value, g.sub(g.scalar(1), keep)));
-  }
-
-  /**
-   * Attention over cached tokens and the suffix's own, as one softmax in two parts. Joining them with Concat would need
-   * slices of run-time length in the gradient; the shift by the common maximum cancels, so it carries no gradient.
-   */
-  #attendWithPast(g: GraphBuilder, scaledQuery: Value, scores: Value, value: Value): Value {
-    const { headCount, headSize } = this.config;
-    const shape: Dim[] = ['batch', headCount, 'past', headSize];
-    const pastKey = g.input('past_key', 'float32', shape);
-    const pastValue = g.input('past_value', 'float32', shape);
-    const pastMask = g.input('past_mask', 'float32', ['batch', 1, 1, 'past']);
-    const pastScores = g.add(g.matmul(scaledQuery, g.transpose(pastKey, [0, 1, 3, 2])), pastMask);
-    const peak = g.stopGradient(g.maximum(g.reduceMax(pastScores, [3], true), g.reduceMax(scores, [3], true)));
-    const pastWeights = g.exp(g.sub(pastScores, peak));
-    const weights = g.exp(g.sub(scores, peak));
-    const total = g.add(g.reduceSum(pastWeights, [3], true), g.reduceSum(weights, [3], true));
-    return g.div(g.add(g.matmul(pastWeights, pastValue), g.matmul(weights, value)), total);
+  projections(layer: number): Projection[] {
+    return [{ role: 'mlp-output', tensor: `${this.#prefix}h.${layer}.mlp.c_proj.weight`, fanInFanOut: true }];
   }
 }
+
+export const gpt2: FamilyDefinition = {
+  label: 'GPT-2',
+  modelTypes: ['gpt2'],
+  create: (config, tensors) => new Gpt2Family(config, tensors),
+};

@@ -5,117 +5,44 @@
 import { GraphError } from '../errors.ts';
 import type { CpuDevice } from '../runtime/device.ts';
 import { Tensor } from '../runtime/tensor.ts';
+import { CheckedLinearAlgebra } from './checked-linear-algebra.ts';
+import { CpuCovarianceFactor, solveRegularized } from './cpu/regularized-solve.ts';
 import {
+  addLowerGram,
   addProducts,
   allRows,
   euclidean,
   factor,
   mirrorLower,
-  regularizedResidual,
   solveBackward,
   solveForward,
   transposed,
 } from './dense.ts';
-import type {
-  AdamState,
-  AdamStepOptions,
-  CovarianceFactor,
-  LinearAlgebra,
-  LossAndGradient,
-  MatmulOptions,
-  RegularizedSolve,
-} from './linear-algebra.ts';
 import {
   ADAM,
-  adamShape,
-  columnsShape,
-  gatherShape,
-  gramShape,
-  lossShape,
-  matmulShape,
-  matrixShape,
-  regularizedShape,
-  sameShape,
-  scatterShape,
-  squareSize,
-  triangularShape,
-} from './shapes.ts';
+  type AdamState,
+  type AdamStepOptions,
+  type CovarianceFactor,
+  type LossAndGradient,
+  type MatmulOptions,
+  type RegularizedSolve,
+} from './linear-algebra.ts';
+import type { ColumnsShape, IndexedRowsShape, ProductShape, RowsShape, SystemShape } from './shapes.ts';
 
-/** L of C = LLᵀ, with Lᵀ above the diagonal. */
-class CpuCovarianceFactor implements CovarianceFactor {
-  readonly l: Float64Array;
-
-  constructor(l: Float64Array) {
-    this.l = l;
-  }
-
-  dispose(): void {
-    // Memory of the host's, which goes when nobody holds it.
-  }
-}
-
-/** Solves in place for rows of right-hand sides, and returns them. */
-type Solve = (rows: Float64Array) => Float64Array;
-
-/** With the factor of λC + KᵀK itself. */
-function directSolve(
-  covariance: Float32Array,
-  covarianceWeight: number,
-  keys: Float32Array,
-  count: number,
-  size: number,
-): Solve {
-  const l = Float64Array.from(covariance, (value) => covarianceWeight * value);
-  addLowerGram(l, keys, count, size);
-  factor(l, size);
-  return (rows) => {
-    solveForward(l, rows, count, size);
-    solveBackward(l, rows, count, size);
-    return rows;
-  };
-}
-
-/** With the factor of C: (λC + KᵀK)⁻¹ = (λC)⁻¹ − Y(1 + KᵀY)⁻¹Yᵀ with Y = (λC)⁻¹K, keys in columns (Woodbury). */
-function factoredSolve(
-  l: Float64Array,
-  covarianceWeight: number,
-  keys: Float64Array,
-  count: number,
-  size: number,
-): Solve {
-  const unregularized: Solve = (rows) => {
-    solveForward(l, rows, count, size);
-    solveBackward(l, rows, count, size);
-    for (let i = 0; i < rows.length; i += 1) rows[i] /= covarianceWeight;
-    return rows;
-  };
-  const y = unregularized(keys.slice());
-  const yColumns = transposed(y, count, size);
-  const inner = new Float64Array(count * count);
-  addProducts(allRows(inner, count, count), allRows(y, count, size), allRows(keys, count, size), size, 1);
-  for (let i = 0; i < count; i += 1) inner[i * count + i] += 1;
-  factor(inner, count);
-  return (rows) => {
-    // Yᵀr before the rows are solved in place: the same as Kᵀ(λC)⁻¹r.
-    const weights = new Float64Array(count * count);
-    addProducts(allRows(weights, count, count), allRows(rows, count, size), allRows(y, count, size), size, 1);
-    solveForward(inner, weights, count, count);
-    solveBackward(inner, weights, count, count);
-    unregularized(rows);
-    addProducts(allRows(rows, count, size), allRows(weights, count, count), allRows(yColumns, size, count), count, -1);
-    return rows;
-  };
-}
-
-export class CpuLinearAlgebra implements LinearAlgebra {
-  readonly device: CpuDevice;
+export class CpuLinearAlgebra extends CheckedLinearAlgebra {
+  override readonly device: CpuDevice;
 
   constructor(device: CpuDevice) {
+    super();
     this.device = device;
   }
 
-  async matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Promise<Tensor> {
-    const { m, n, k } = matmulShape(a, b, options);
+  protected override async computeMatmul(
+    a: Tensor,
+    b: Tensor,
+    options: MatmulOptions,
+    { m, n, k }: ProductShape,
+  ): Promise<Tensor> {
     const { transposeA = false, transposeB = false, alpha = 1, accumulateInto } = options;
     // Both operands with k along their rows.
     const left = transposeA ? transposed(a.floats, k, m) : Float64Array.from(a.floats);
@@ -127,24 +54,26 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     return result;
   }
 
-  async addGram(c: Tensor, x: Tensor): Promise<void> {
-    const { count, size } = gramShape(c, x);
+  protected override async computeAddGram(c: Tensor, x: Tensor, { count, size }: SystemShape): Promise<void> {
     const sum = Float64Array.from(c.floats);
     addLowerGram(sum, x.floats, count, size);
     mirrorLower(sum, size);
     c.floats.set(sum);
   }
 
-  async cholesky(a: Tensor): Promise<Tensor> {
-    const size = squareSize('cholesky', a);
+  protected override async computeCholesky(a: Tensor, size: number): Promise<Tensor> {
     const l = Float64Array.from(a.floats);
     factor(l, size);
     for (let i = 0; i < size; i += 1) l.fill(0, i * size + i + 1, (i + 1) * size);
     return Tensor.fromData(Float32Array.from(l), [size, size]);
   }
 
-  async solveTriangular(l: Tensor, b: Tensor, transpose = false): Promise<Tensor> {
-    const { size, count } = triangularShape(l, b);
+  protected override async computeSolveTriangular(
+    l: Tensor,
+    b: Tensor,
+    transpose: boolean,
+    { size, count }: SystemShape,
+  ): Promise<Tensor> {
     const factors = Float64Array.from(l.floats);
     mirrorLower(factors, size);
     const rows = transposed(b.floats, size, count);
@@ -153,42 +82,34 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     return Tensor.fromData(Float32Array.from(transposed(rows, count, size)), [size, count]);
   }
 
-  async factorCovariance(covariance: Tensor): Promise<CovarianceFactor> {
-    const size = squareSize('factorCovariance', covariance);
+  protected override async computeFactorCovariance(covariance: Tensor, size: number): Promise<CovarianceFactor> {
     const l = Float64Array.from(covariance.floats);
     factor(l, size);
     return new CpuCovarianceFactor(l);
   }
 
-  async solveRegularized(
+  protected override async computeSolveRegularized(
     covariance: Tensor,
     covarianceWeight: number,
     keys: Tensor,
-    known: CovarianceFactor | null = null,
+    known: CovarianceFactor | null,
+    shape: SystemShape,
   ): Promise<RegularizedSolve> {
-    const { count, size } = regularizedShape(covariance, keys);
-    const k = Float64Array.from(keys.floats);
-    const solve = known
-      ? factoredSolve((known as CpuCovarianceFactor).l, covarianceWeight, k, count, size)
-      : directSolve(covariance.floats, covarianceWeight, keys.floats, count, size);
-    const residualOf = (solution: Float64Array): Float64Array =>
-      regularizedResidual(covariance.floats, covarianceWeight, k, solution, count, size);
-    const scale = euclidean(k) || 1;
-    const solution = solve(k.slice());
-    const residual = residualOf(solution);
-    const before = euclidean(residual) / scale;
-    const correction = solve(residual);
-    for (let i = 0; i < solution.length; i += 1) solution[i] += correction[i];
-    const relativeResidual = euclidean(residualOf(solution)) / scale;
-    return {
-      solution: Tensor.fromData(Float32Array.from(solution), [count, size]),
-      relativeResidual,
-      residualHistory: [before, relativeResidual],
-    };
+    return solveRegularized(
+      shape,
+      covariance.floats,
+      covarianceWeight,
+      keys.floats,
+      known as CpuCovarianceFactor | null,
+    );
   }
 
-  async crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Promise<LossAndGradient> {
-    const { rows, width } = lossShape('crossEntropy', logits, { targets, weights });
+  protected override async computeCrossEntropy(
+    logits: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    { rows, width }: RowsShape,
+  ): Promise<LossAndGradient> {
     const logProbabilities = logSoftmaxRows(logits.floats, rows, width);
     const loss = new Float32Array(rows);
     const gradient = new Float32Array(rows * width);
@@ -205,8 +126,12 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     return { loss: Tensor.fromData(loss, [rows]), gradient: Tensor.fromData(gradient, [rows, width]) };
   }
 
-  async klDivergence(logits: Tensor, reference: Tensor, weights: Tensor): Promise<LossAndGradient> {
-    const { rows, width } = lossShape('klDivergence', logits, { reference, weights });
+  protected override async computeKlDivergence(
+    logits: Tensor,
+    reference: Tensor,
+    weights: Tensor,
+    { rows, width }: RowsShape,
+  ): Promise<LossAndGradient> {
     const logProbabilities = logSoftmaxRows(logits.floats, rows, width);
     const logP0 = reference.floats;
     const loss = new Float32Array(rows);
@@ -225,24 +150,31 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     return { loss: Tensor.fromData(loss, [rows]), gradient: Tensor.fromData(gradient, [rows, width]) };
   }
 
-  async logSoftmax(logits: Tensor): Promise<Tensor> {
-    const { rows, width } = lossShape('logSoftmax', logits);
+  protected override async computeLogSoftmax(logits: Tensor, { rows, width }: RowsShape): Promise<Tensor> {
     return Tensor.fromData(Float32Array.from(logSoftmaxRows(logits.floats, rows, width)), [rows, width]);
   }
 
-  async gatherRows(source: Tensor, indices: Tensor): Promise<Tensor> {
-    const { rows, width, count } = gatherShape(source, indices);
+  protected override async computeGatherRows(
+    source: Tensor,
+    indices: Tensor,
+    { height, width, count }: IndexedRowsShape,
+  ): Promise<Tensor> {
     const gathered = new Float32Array(count * width);
     for (let i = 0; i < count; i += 1) {
       const index = indices.data[i];
-      expectIndex('gatherRows', index, rows);
+      expectIndex('gatherRows', index, height);
       gathered.set(source.floats.subarray(index * width, (index + 1) * width), i * width);
     }
     return Tensor.fromData(gathered, [count, width]);
   }
 
-  async scatterAddRows(target: Tensor, indices: Tensor, rows: Tensor, alpha = 1): Promise<void> {
-    const { height, width, count } = scatterShape(target, indices, rows);
+  protected override async computeScatterAddRows(
+    target: Tensor,
+    indices: Tensor,
+    rows: Tensor,
+    alpha: number,
+    { height, width, count }: IndexedRowsShape,
+  ): Promise<void> {
     indices.data.forEach((index) => expectIndex('scatterAddRows', index, height));
     const values = rows.floats;
     const sums = Float64Array.from(target.floats);
@@ -253,20 +185,28 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     target.floats.set(sums);
   }
 
-  async writeColumns(target: Tensor, start: number, columns: Tensor): Promise<void> {
-    const { height, targetWidth, width } = columnsShape(target, start, columns);
+  protected override async computeWriteColumns(
+    target: Tensor,
+    start: number,
+    columns: Tensor,
+    { height, targetWidth, width }: ColumnsShape,
+  ): Promise<void> {
     const values = columns.floats;
     for (let i = 0; i < height; i += 1) {
       target.floats.set(values.subarray(i * width, (i + 1) * width), i * targetWidth + start);
     }
   }
 
-  async adamStep(state: AdamState, gradient: Tensor, options: AdamStepOptions): Promise<void> {
-    const { count, width } = adamShape(state, gradient, options);
+  protected override async computeAdamStep(
+    state: AdamState,
+    gradient: Tensor,
+    options: AdamStepOptions,
+    { rows, width }: RowsShape,
+  ): Promise<void> {
     const { beta1, beta2, epsilon } = ADAM;
     const stepSize = options.learningRate / (1 - beta1 ** options.step);
     const correction = Math.sqrt(1 - beta2 ** options.step);
-    for (let e = 0; e < count; e += 1) {
+    for (let e = 0; e < rows; e += 1) {
       const row = ({ floats }: Tensor): Float32Array => floats.subarray(e * width, (e + 1) * width);
       const delta = row(state.delta);
       const first = row(state.firstMoment);
@@ -290,16 +230,14 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     }
   }
 
-  async rowNorms(x: Tensor): Promise<Tensor> {
-    const [rows, width] = matrixShape('rowNorms', x);
+  protected override async computeRowNorms(x: Tensor, { rows, width }: RowsShape): Promise<Tensor> {
     const norms = Float32Array.from({ length: rows }, (_, r) =>
       euclidean(x.floats.subarray(r * width, (r + 1) * width)),
     );
     return Tensor.fromData(norms, [rows]);
   }
 
-  async addScaled(a: Tensor, alpha: number, b: Tensor, beta: number): Promise<Tensor> {
-    sameShape('addScaled', a, b);
+  protected override async computeAddScaled(a: Tensor, alpha: number, b: Tensor, beta: number): Promise<Tensor> {
     const right = b.floats;
     return Tensor.fromData(
       a.floats.map((value, i) => alpha * value + beta * right[i]),
@@ -307,15 +245,9 @@ export class CpuLinearAlgebra implements LinearAlgebra {
     );
   }
 
-  async norm(x: Tensor): Promise<number> {
+  override async norm(x: Tensor): Promise<number> {
     return euclidean(x.floats);
   }
-}
-
-/** Adds XᵀX to the lower half of `sum` [size, size], X [count, size]. */
-function addLowerGram(sum: Float64Array, x: Float32Array, count: number, size: number): void {
-  const columns = allRows(transposed(x, count, size), size, count);
-  addProducts(allRows(sum, size, size), columns, columns, count, 1, true);
 }
 
 function logSoftmaxRows(values: Float32Array, rows: number, width: number): Float64Array {

@@ -22,7 +22,7 @@ export function allRows(data: Float64Array, count: number, width: number): Rows 
   return { data, offset: 0, stride: width, count };
 }
 
-/** The same rows from column `column` on, `count` of them starting with `row`. */
+/** `count` of the rows, from `row` on, each from its column `column` on. */
 export function slice(rows: Rows, row: number, count: number, column = 0): Rows {
   return { ...rows, offset: rows.offset + row * rows.stride + column, count };
 }
@@ -40,6 +40,12 @@ export function addProducts(c: Rows, a: Rows, b: Rows, depth: number, alpha: num
       }
     }
   }
+}
+
+/** Adds XᵀX to the lower half of `sum` [size, size], X [count, size]. */
+export function addLowerGram(sum: Float64Array, x: Float32Array, count: number, size: number): void {
+  const columns = allRows(transposed(x, count, size), size, count);
+  addProducts(allRows(sum, size, size), columns, columns, count, 1, true);
 }
 
 /** One block: tiles of 4 × 2 sums at a time, which is what fits the registers, so that 6 loads serve 8 products. */
@@ -232,7 +238,7 @@ export function solveBackward(l: Float64Array, x: Float64Array, count: number, s
 const COVARIANCE_ROWS = 64;
 
 /**
- * K − (λC + KᵀK)A, one right-hand side a row.
+ * Kᵀ − (λC + KᵀK)Aᵀ, transposed: one right-hand side a row, [count, size].
  * @param covariance C, [size, size] and symmetric
  * @param keys K, [count, size]
  * @param solution A, [count, size]

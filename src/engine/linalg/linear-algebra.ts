@@ -2,8 +2,9 @@
  * The numerical operations of editing, over tensors of one device. Two implementations keep one contract: `CpuLinearAlgebra`
  * computes in double precision (the oracle, and the product where there is no GPU); `WebGpuLinearAlgebra` runs the WGSL kernels.
  *
- * Matrices are row-major float32. Results are new tensors the caller disposes, unless a method says "in place".
- * Shapes: u = edits, F = MLP inner size, D = hidden size, V = vocabulary, n = rows.
+ * Matrices are row-major float32. Results are new tensors the caller disposes, unless a method says "in place". Operands of other
+ * shapes or types than described are refused with a GraphError, and so is a tensor that is written and read at once.
+ * Shapes: u = edits, F = MLP intermediate size, D = hidden size, V = vocabulary, n = rows.
  */
 import type { Device } from '../runtime/device.ts';
 import type { Tensor } from '../runtime/tensor.ts';
@@ -22,7 +23,7 @@ export interface MatmulOptions {
 export interface RegularizedSolve {
   /** A, stored one row per right-hand side: [u, F]. */
   solution: Tensor;
-  /** ‖(λC + KᵀK)A − K‖ / ‖K‖ (Frobenius) after the last refinement, before A is rounded to float32. */
+  /** ‖(λC + KᵀK)Aᵀ − Kᵀ‖ / ‖K‖ (Frobenius) after the last refinement, before A is rounded to float32. */
   relativeResidual: number;
   /** The relative residual before refinement and after each sweep. */
   residualHistory: number[];
@@ -39,6 +40,9 @@ export interface AdamState {
   readonly firstMoment: Tensor;
   readonly secondMoment: Tensor;
 }
+
+/** Constants of Adam, as torch.optim.Adam has them by default. */
+export const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 export interface AdamStepOptions {
   /** 1 for the first step (bias correction). */
@@ -75,7 +79,9 @@ export interface LinearAlgebra {
   factorCovariance(covariance: Tensor): Promise<CovarianceFactor>;
 
   /**
-   * The rows a_e with (λC + KᵀK) a_e = k_e, for K [u, F] (one key per row) and C [F, F]; MEMIT's A (algorithm, section 5).
+   * The rows a_e with (λC + KᵀK) a_e = k_e, for K [u, F] (one key per row) and C [F, F]. MEMIT's update is Δ = RᵀA with these rows:
+   * equation 14 of Meng et al., "Mass-Editing Memory in a Transformer" (2023), Δ = RKᵀ(C₀ + KKᵀ)⁻¹ with keys in columns and C₀ = λC,
+   * solved for as `adj_k` in memit/memit_main.py of the reference (kmeng01/memit).
    * With the factor of C, nothing of size F is factored: A = (λC)⁻¹K(1 + Kᵀ(λC)⁻¹K)⁻¹ in columns (Woodbury's identity), then refined as
    * without it; where float32 is too coarse for that, the factor is left aside. Throws NotPositiveDefiniteError.
    */
@@ -91,7 +97,7 @@ export interface LinearAlgebra {
 
   /**
    * KL(p ‖ p₀) per row (unweighted), p = softmax(logits), gradient of Σ weight·KL; `reference` holds log p₀ [n, V].
-   * The direction is that of the reference, whose kl_div gets log p₀ as its input and log p as its target (compute_z.py).
+   * The direction is that of the reference, whose kl_div gets log p₀ as its input and log p as its target (memit/compute_z.py).
    */
   klDivergence(logits: Tensor, reference: Tensor, weights: Tensor): Promise<LossAndGradient>;
 
@@ -107,7 +113,10 @@ export interface LinearAlgebra {
   /** target[i, start + j] = columns[i, j], in place. target [n, d], columns [n, m], start + m ≤ d. */
   writeColumns(target: Tensor, start: number, columns: Tensor): Promise<void>;
 
-  /** One Adam step with weight decay and projection per row, in place (β 0.9/0.999, ε 1e-8; algorithm, section 4). */
+  /**
+   * One step of Adam ({@link ADAM}) per row, in place, with the weight decay and the projection that memit/compute_z.py of the reference
+   * adds to it.
+   */
   adamStep(state: AdamState, gradient: Tensor, options: AdamStepOptions): Promise<void>;
 
   /** Euclidean norm of every row: [n, d] → [n]. */

@@ -1,13 +1,42 @@
-/** What the operands of each operation must look like, checked the same way by both implementations. */
+/** What the operands of each operation must look like; every check throws a GraphError that names the operation and the shapes. */
 import { GraphError } from '../errors.ts';
 import type { Tensor, TensorType } from '../runtime/tensor.ts';
 import type { AdamState, AdamStepOptions, MatmulOptions } from './linear-algebra.ts';
 
-/** Constants of Adam, as torch.optim.Adam has them by default. */
-export const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+/** op(A) is [m, k] and op(B) [k, n]. */
+export interface ProductShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
 
-/** @throws GraphError that names the operation and the shapes */
-export function matmulShape(a: Tensor, b: Tensor, options: MatmulOptions): { m: number; n: number; k: number } {
+/** A square matrix [size, size], and `count` vectors of its size. */
+export interface SystemShape {
+  readonly size: number;
+  readonly count: number;
+}
+
+/** A matrix [rows, width]. */
+export interface RowsShape {
+  readonly rows: number;
+  readonly width: number;
+}
+
+/** A matrix [height, width], and `count` indices of its rows. */
+export interface IndexedRowsShape {
+  readonly height: number;
+  readonly width: number;
+  readonly count: number;
+}
+
+/** A matrix [height, targetWidth], of which `width` columns are written. */
+export interface ColumnsShape {
+  readonly height: number;
+  readonly targetWidth: number;
+  readonly width: number;
+}
+
+export function matmulShape(a: Tensor, b: Tensor, options: MatmulOptions): ProductShape {
   const [aRows, aColumns] = matrixShape('matmul', a);
   const [bRows, bColumns] = matrixShape('matmul', b);
   const [m, k] = options.transposeA ? [aColumns, aRows] : [aRows, aColumns];
@@ -22,13 +51,14 @@ export function matmulShape(a: Tensor, b: Tensor, options: MatmulOptions): { m: 
 }
 
 /** C [F, F] and X [n, F]. */
-export function gramShape(c: Tensor, x: Tensor): { count: number; size: number } {
+export function gramShape(c: Tensor, x: Tensor): SystemShape {
   const [count, size] = matrixShape('addGram', x);
   expectShape('addGram', c, [size, size]);
   expectDistinct('addGram', c, x);
   return { count, size };
 }
 
+/** n of a matrix [n, n]. */
 export function squareSize(operation: string, a: Tensor): number {
   const [rows, columns] = matrixShape(operation, a);
   if (rows !== columns) throw new GraphError(`${operation}: [${rows}, ${columns}] is not square.`);
@@ -36,7 +66,7 @@ export function squareSize(operation: string, a: Tensor): number {
 }
 
 /** L [n, n] and B [n, m]. */
-export function triangularShape(l: Tensor, b: Tensor): { size: number; count: number } {
+export function triangularShape(l: Tensor, b: Tensor): SystemShape {
   const size = squareSize('solveTriangular', l);
   const [rows, count] = matrixShape('solveTriangular', b);
   if (rows !== size) throw new GraphError(`solveTriangular: [${size}, ${size}] and [${rows}, ${count}] do not fit.`);
@@ -44,7 +74,7 @@ export function triangularShape(l: Tensor, b: Tensor): { size: number; count: nu
 }
 
 /** C [F, F] and K [u, F]. */
-export function regularizedShape(covariance: Tensor, keys: Tensor): { count: number; size: number } {
+export function regularizedShape(covariance: Tensor, keys: Tensor): SystemShape {
   const [count, size] = matrixShape('solveRegularized', keys);
   expectShape('solveRegularized', covariance, [size, size]);
   return { count, size };
@@ -55,7 +85,7 @@ export function lossShape(
   operation: string,
   logits: Tensor,
   companions: { targets?: Tensor; reference?: Tensor; weights?: Tensor } = {},
-): { rows: number; width: number } {
+): RowsShape {
   const [rows, width] = matrixShape(operation, logits);
   const { targets, reference, weights } = companions;
   if (targets) expectShape(operation, targets, [rows], 'int32');
@@ -65,18 +95,14 @@ export function lossShape(
 }
 
 /** Source [n, d] and int32 indices [m]. */
-export function gatherShape(source: Tensor, indices: Tensor): { rows: number; width: number; count: number } {
-  const [rows, width] = matrixShape('gatherRows', source);
+export function gatherShape(source: Tensor, indices: Tensor): IndexedRowsShape {
+  const [height, width] = matrixShape('gatherRows', source);
   expectShape('gatherRows', indices, [indices.size], 'int32');
-  return { rows, width, count: indices.size };
+  return { height, width, count: indices.size };
 }
 
 /** Target [n, d], rows [m, d], int32 indices [m]. */
-export function scatterShape(
-  target: Tensor,
-  indices: Tensor,
-  rows: Tensor,
-): { height: number; width: number; count: number } {
+export function scatterShape(target: Tensor, indices: Tensor, rows: Tensor): IndexedRowsShape {
   const [height, width] = matrixShape('scatterAddRows', target);
   expectShape('scatterAddRows', indices, [indices.size], 'int32');
   expectShape('scatterAddRows', rows, [indices.size, width]);
@@ -85,11 +111,7 @@ export function scatterShape(
 }
 
 /** Target [n, d] and columns [n, m] from `start` on. */
-export function columnsShape(
-  target: Tensor,
-  start: number,
-  columns: Tensor,
-): { height: number; targetWidth: number; width: number } {
+export function columnsShape(target: Tensor, start: number, columns: Tensor): ColumnsShape {
   const [height, targetWidth] = matrixShape('writeColumns', target);
   const [, width] = matrixShape('writeColumns', columns);
   expectShape('writeColumns', columns, [height, width]);
@@ -101,23 +123,20 @@ export function columnsShape(
 }
 
 /** δ, both moments and the gradient [u, D]; decay and maxNorm [u]. */
-export function adamShape(
-  state: AdamState,
-  gradient: Tensor,
-  options: AdamStepOptions,
-): { count: number; width: number } {
-  const [count, width] = matrixShape('adamStep', gradient);
+export function adamShape(state: AdamState, gradient: Tensor, options: AdamStepOptions): RowsShape {
+  const [rows, width] = matrixShape('adamStep', gradient);
   for (const tensor of [state.delta, state.firstMoment, state.secondMoment]) {
-    expectShape('adamStep', tensor, [count, width]);
+    expectShape('adamStep', tensor, [rows, width]);
     expectDistinct('adamStep', tensor, gradient);
   }
-  for (const tensor of [options.decay, options.maxNorm]) expectShape('adamStep', tensor, [count]);
+  for (const tensor of [options.decay, options.maxNorm]) expectShape('adamStep', tensor, [rows]);
   if (!(Number.isInteger(options.step) && options.step >= 1)) {
     throw new GraphError(`adamStep: the steps count from 1, not ${options.step}.`);
   }
-  return { count, width };
+  return { rows, width };
 }
 
+/** [rows, columns] of a float32 matrix that is not empty. */
 export function matrixShape(operation: string, tensor: Tensor): [rows: number, columns: number] {
   const [rows, columns] = tensor.dims;
   if (tensor.dims.length !== 2 || tensor.size === 0 || tensor.type !== 'float32') {
@@ -126,6 +145,7 @@ export function matrixShape(operation: string, tensor: Tensor): [rows: number, c
   return [rows, columns];
 }
 
+/** Float32 tensors of one shape, which are not empty. */
 export function sameShape(operation: string, a: Tensor, b: Tensor): void {
   if (a.size === 0) throw new GraphError(`${operation} takes tensors with at least one element, not ${describe(a)}.`);
   expectShape(operation, a, a.dims);

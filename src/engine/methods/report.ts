@@ -1,22 +1,17 @@
-/** What a run tells about itself: kept in the patch, shown by the page, written by the command line. */
+/** What a run tells about itself, whatever the method: kept in the patch, shown by the page, written by the command line. */
 import { z } from 'zod';
+import { stepLossesSchema } from '../targets/losses.ts';
 
-export const stepLossesSchema = z.object({
-  edit: z.number(),
-  step: z.number(),
-  loss: z.number(),
-  nll: z.number(),
-  kl: z.number(),
-  decay: z.number(),
-  deltaNorm: z.number(),
-  initialNorm: z.number(),
-});
-
+/** What the change of one layer did. Norms are Frobenius. */
 export const layerOutcomeSchema = z.object({
   layer: z.number(),
+  /** ‖ΔW‖ */
   updateNorm: z.number(),
+  /** ‖W‖ before it */
   weightNorm: z.number(),
+  /** Mean over the edits of ‖z − h‖ before it. */
   meanResidual: z.number(),
+  /** Of the solve. */
   relativeResidual: z.number(),
   seconds: z.number(),
 });
@@ -25,16 +20,13 @@ export const runReportSchema = z.object({
   /** Loss terms of every evaluation, edit by edit, in the order of the steps. */
   losses: z.array(stepLossesSchema),
   layers: z.array(layerOutcomeSchema),
-  /** Tokens behind the covariances. */
+  /** Tokens behind the second moments; 0 where the method needs none. */
   statisticsTokens: z.number(),
   /** Where it ran: "WASM, 2 threads". */
   backend: z.string(),
-  /** Seconds per phase. */
-  seconds: z.object({ contexts: z.number(), statistics: z.number(), targets: z.number(), spread: z.number() }),
+  /** By phase. */
+  seconds: z.record(z.string(), z.number()),
 });
 
-/** The loss of one edit at one step, before the step is taken (algorithm, section 4). */
-export type StepLosses = Readonly<z.infer<typeof stepLossesSchema>>;
-/** What one layer's update did (algorithm, section 5). Norms are Frobenius; `meanResidual` is the mean of ‖z − h‖ before it. */
 export type LayerOutcome = Readonly<z.infer<typeof layerOutcomeSchema>>;
 export type RunReport = z.infer<typeof runReportSchema>;

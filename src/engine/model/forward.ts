@@ -1,14 +1,11 @@
 /** Forward passes over batches of token rows: padding, masks, taps. */
 import { throwIfCancelled } from '../errors.ts';
-import type { Device } from '../runtime/device.ts';
 import { scoped, type TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
-import { BLOCK_OUTPUTS, type BlockOutput } from '../families/family.ts';
+import { BLOCK_OUTPUTS, type BlockOutput } from './graphs.ts';
 import type { LanguageModel } from './language-model.ts';
+import { TokenPlaces, type PastPlaces } from './token-places.ts';
 import type { WeightSet } from './weight-set.ts';
-
-/** Added to attention scores that must not count; exp underflows to exactly 0 in float32. */
-const MASKED = -1e9;
 
 /** Tokens a forward pass takes at once: enough to fill the device, few enough to bound its memory. */
 export const TOKENS_PER_BATCH = 1024;
@@ -40,48 +37,38 @@ export function batchesByLength(rows: readonly { readonly length: number }[], to
   return batches;
 }
 
-/** [1, 1, length, length]: 0 where a token may look, MASKED above the diagonal. */
-export function causalMask(device: Device, length: number): Tensor {
-  const mask = new Float32Array(length * length);
-  for (let i = 0; i < length; i += 1) mask.fill(MASKED, i * length + i + 1, (i + 1) * length);
-  return device.upload(mask, [1, 1, length, length], 'causal mask');
-}
-
-/** [batch, 1, 1, past]: 0 on the places of the past that hold a token of the row, MASKED on the others. */
-export function pastMask(
-  device: Device,
-  batch: number,
-  past: number,
-  holdsToken: (row: number, place: number) => boolean,
-): Tensor {
-  const mask = new Float32Array(batch * past).fill(MASKED);
-  for (let row = 0; row < batch; row += 1) {
-    for (let place = 0; place < past; place += 1) if (holdsToken(row, place)) mask[row * past + place] = 0;
-  }
-  return device.upload(mask, [batch, 1, 1, past], 'past mask');
-}
-
 /**
- * Token embeddings [batch, sequence, D]. `offsets` are the positions of the rows' first tokens (0 when absent).
+ * The places of a batch's tokens.
+ * @param offsets positions of the rows' first tokens; 0 when absent
+ * @param past cached tokens that they attend to besides their own
  */
+export function placesOf(
+  model: LanguageModel,
+  { rows, length }: TokenBatch,
+  offsets?: readonly number[],
+  past: PastPlaces | null = null,
+): TokenPlaces {
+  const { config, runtime } = model;
+  return new TokenPlaces(runtime.device, config.contextLength, {
+    rows: rows.length,
+    length,
+    ...(offsets && { offsets }),
+    past,
+  });
+}
+
+/** Token embeddings [batch, sequence, D]. */
 export async function embedRows(
   model: LanguageModel,
   weights: WeightSet,
   { rows, length }: TokenBatch,
-  offsets?: readonly number[],
+  places: TokenPlaces,
 ): Promise<Tensor> {
-  const device = model.runtime.device;
   const ids = new Int32Array(rows.length * length);
-  const positions = new Int32Array(rows.length * length);
-  const lastPosition = model.config.contextLength - 1;
-  rows.forEach((row, r) => {
-    ids.set(row, r * length);
-    for (let t = 0; t < length; t += 1) positions[r * length + t] = Math.min((offsets?.[r] ?? 0) + t, lastPosition);
-  });
+  rows.forEach((row, r) => ids.set(row, r * length));
   return scoped(async (scope) => {
-    const tokenIds = scope.track(device.upload(ids, [rows.length, length], 'token ids'));
-    const positionIds = scope.track(device.upload(positions, [rows.length, length], 'position ids'));
-    return model.embed(weights, tokenIds, positionIds);
+    const tokenIds = scope.track(model.runtime.device.upload(ids, [rows.length, length], 'token ids'));
+    return model.embed(weights, tokenIds, places.positionIds);
   });
 }
 
@@ -103,13 +90,13 @@ export async function forwardRows(
   { through = model.config.layerCount - 1, taps, onTap, signal }: ForwardOptions = {},
 ): Promise<Tensor> {
   return scoped(async (scope) => {
-    const mask = scope.track(causalMask(model.runtime.device, batch.length));
-    let hidden = scope.track(await embedRows(model, weights, batch));
+    const places = scope.track(placesOf(model, batch));
+    let hidden = scope.track(await embedRows(model, weights, batch, places));
     for (let layer = 0; layer <= through; layer += 1) {
       throwIfCancelled(signal);
       const wanted = taps?.(layer) ?? [];
       const names = [...new Set<BlockOutput>([BLOCK_OUTPUTS.hidden, ...wanted])];
-      const outputs = await model.block(weights, layer, { hidden, causalMask: mask }, names);
+      const outputs = await model.block(weights, layer, { hidden, places }, names);
       trackAll(scope, outputs);
       if (wanted.length > 0) await onTap?.(layer, outputs);
       scope.drop(hidden);

@@ -2,24 +2,26 @@
 import { throwIfCancelled } from '../errors.ts';
 import { TensorScope, scoped } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
-import { BLOCK_OUTPUTS, type ModelConfig } from '../families/family.ts';
-import { causalMask, embedRows, pastMask, takeRows, type TokenBatch } from './forward.ts';
+import type { ModelConfig } from '../families/family.ts';
+import { embedRows, placesOf, takeRows, type TokenBatch } from './forward.ts';
+import { BLOCK_OUTPUTS } from './graphs.ts';
 import type { LanguageModel, LayerPast } from './language-model.ts';
+import type { PastPlaces } from './token-places.ts';
 import type { WeightSet } from './weight-set.ts';
 
 /** Bytes that caches may take: a small part of what a model of the same shape does. */
 const CACHE_BYTES = 256 * 2 ** 20;
 
 /** Tokens whose keys and values of all layers may be kept at once; at least one row of `length`. */
-export function cachedTokens({ layerCount, hiddenSize }: ModelConfig, length: number): number {
-  return Math.max(length, Math.floor(CACHE_BYTES / (layerCount * 2 * hiddenSize * 4)));
+export function cachedTokens({ layerCount, keyValueHeadCount, headSize }: ModelConfig, length: number): number {
+  return Math.max(length, Math.floor(CACHE_BYTES / (layerCount * 2 * keyValueHeadCount * headSize * 4)));
 }
 
 /** Places that are made beyond those needed when a cache grows, so that it is not copied at every token. */
 const SPARE_TOKENS = 32;
 
-/** Of a row: which of the places that were filled hold a token; the others are padding. */
-type FilledPlaces = readonly boolean[];
+/** Of a row: the position of the token at each place that was filled; null for padding. */
+type FilledPlaces = readonly (number | null)[];
 
 const OUTPUTS = [BLOCK_OUTPUTS.hidden, BLOCK_OUTPUTS.presentKey, BLOCK_OUTPUTS.presentValue] as const;
 
@@ -74,16 +76,14 @@ export class KeyValueCache {
    */
   async extend(batch: TokenBatch, { keep, signal }: { keep: boolean; signal?: AbortSignal }): Promise<Tensor> {
     const model = this.#model;
-    const { device } = model.runtime;
     return scoped(async (scope) => {
-      const causal = scope.track(causalMask(device, batch.length));
-      const mask = this.#layers.length > 0 ? scope.track(this.#pastMask()) : null;
-      const offsets = this.#rows.map((places) => places.filter(Boolean).length);
-      let hidden = scope.track(await embedRows(model, this.#weights, batch, offsets));
+      const offsets = this.#rows.map((filled) => filled.filter((position) => position !== null).length);
+      const places = scope.track(placesOf(model, batch, offsets, this.#pastPlaces()));
+      let hidden = scope.track(await embedRows(model, this.#weights, batch, places));
       for (let layer = 0; layer < model.config.layerCount; layer += 1) {
         throwIfCancelled(signal);
-        const past = mask && this.#layers[layer];
-        const inputs = { hidden, causalMask: causal, ...(past && { past: { ...past, mask } }) };
+        const past = this.#layers.at(layer) ?? null;
+        const inputs = { hidden, places, ...(past && { past }) };
         const wanted = keep ? OUTPUTS : OUTPUTS.slice(0, 1);
         const outputs = await model.block(this.#weights, layer, inputs, wanted);
         for (const name of wanted) scope.track(outputs[name]);
@@ -94,9 +94,9 @@ export class KeyValueCache {
         this.#layers[layer] = await this.#join(past, present);
       }
       if (keep) {
-        this.#rows = this.#rows.map((places, r) => [
-          ...places,
-          ...Array.from({ length: batch.length }, (_, t) => t < batch.rows[r].length),
+        this.#rows = this.#rows.map((filled, r) => [
+          ...filled,
+          ...Array.from({ length: batch.length }, (_, t) => (t < batch.rows[r].length ? offsets[r] + t : null)),
         ]);
       }
       return scope.release(hidden);
@@ -160,11 +160,11 @@ export class KeyValueCache {
     return room;
   }
 
-  /** Over every place there is: padding and places that are still free hold no token. */
-  #pastMask(): Tensor {
-    const capacity = this.#layers[0].key.dims[2];
-    const holdsToken = (row: number, place: number): boolean => this.#rows[row].at(place) ?? false;
-    return pastMask(this.#model.runtime.device, this.#rows.length, capacity, holdsToken);
+  /** Every place there is: padding and places that are still free hold no token. Null where nothing is cached. */
+  #pastPlaces(): PastPlaces | null {
+    if (this.#layers.length === 0) return null;
+    const rows = this.#rows;
+    return { length: this.#layers[0].key.dims[2], positionOf: (row, place) => rows[row].at(place) ?? null };
   }
 }
 

@@ -1,18 +1,20 @@
 /**
- * Patches as files: a safetensors file with the factors of every layer and, in its metadata under `memit_patch`, JSON with
- * everything else. Small (kilobytes per edit and layer), and readable by any safetensors library.
+ * Patches as files: a safetensors file with the deltas' numbers and, in its metadata under `memit_patch`, JSON with everything
+ * else. Small (kilobytes per edit and layer), and readable by any safetensors library.
+ *
+ * Version 2 has deltas of both kinds, for any tensors; version 1, which is still read, has the two factors of every layer.
  */
 import { z } from 'zod';
-import type { LayerUpdate, Patch } from './patch.ts';
-import { memitSettingsSchema } from '../methods/memit/settings.ts';
 import { PatchError, SafetensorsError } from '../errors.ts';
 import { memorySource, type ByteSource } from '../weights/byte-source.ts';
 import { encodeFloats, firstNotFinite } from '../weights/dtype.ts';
 import { collect, safetensorsParts, type TensorToWrite } from '../weights/safetensors-writer.ts';
 import { readFloats, readSafetensors, type SafetensorsFile } from '../weights/safetensors.ts';
+import type { Patch } from './patch.ts';
+import type { WeightDelta } from './weight-delta.ts';
 
 /** Raised when a reader of the old format would misread the new one. */
-export const PATCH_FORMAT_VERSION = 1;
+export const PATCH_FORMAT_VERSION = 2;
 
 const METADATA_KEY = 'memit_patch';
 
@@ -27,67 +29,98 @@ const requestSchema = z.object({
   relationId: z.string().optional(),
 });
 
-const layerSchema = z.object({
-  layer: z.int().nonnegative(),
-  tensorName: z.string().min(1),
-  editCount: z.int().positive(),
-  hiddenSize: z.int().positive(),
-  intermediateSize: z.int().positive(),
-  transposed: z.boolean(),
-});
-
-const patchSchema = z.object({
+const headerSchema = z.object({
   id: z.string().min(1),
   name: z.string(),
   createdAt: z.iso.datetime({ offset: true }),
   modelHash: z.string().min(1),
   modelName: z.string(),
-  method: z.literal('memit'),
+  method: z.string().min(1),
   requests: z.array(requestSchema).min(1),
-  settings: memitSettingsSchema,
-  contexts: z.array(z.string()).min(1),
-  layers: z.array(layerSchema).min(1),
+  settings: z.record(z.string(), z.unknown()),
+  contexts: z.array(z.string()),
   report: z.unknown(),
 });
 
+const size = z.int().positive();
+
+/** A delta without its numbers. */
+const deltaSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('low-rank'),
+    tensor: z.string().min(1),
+    fanInFanOut: z.boolean(),
+    rank: size,
+    outSize: size,
+    inSize: size,
+  }),
+  z.object({ kind: z.literal('dense'), tensor: z.string().min(1), shape: z.array(size).min(1) }),
+]);
+
+const version1Schema = headerSchema.extend({
+  layers: z
+    .array(
+      z.object({
+        layer: z.int().nonnegative(),
+        tensorName: z.string().min(1),
+        editCount: size,
+        hiddenSize: size,
+        innerSize: size,
+        transposed: z.boolean(),
+      }),
+    )
+    .min(1),
+});
+const version2Schema = headerSchema.extend({ deltas: z.array(deltaSchema).min(1) });
+
+type DeltaHeader = z.infer<typeof deltaSchema>;
+
+/** The settings a method has; undefined for a method that is not known. */
+export type SettingsSchemas = (method: string) => z.ZodType | undefined;
+
+/** A tensor of the file: its name and shape. */
+interface StoredTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Names of a low-rank delta's two tensors after its weight's, by version. */
+const FACTOR_NAMES = { 1: ['residual', 'adjusted_keys'], 2: ['left', 'right'] } as const;
+
 /**
  * The patch as a file.
- * @throws PatchError when a factor's length does not fit its shape or holds a value that is not finite.
+ * @throws PatchError when a delta's numbers do not fill its shape or are not finite.
  */
 export async function writePatchFile(patch: Patch): Promise<Uint8Array> {
-  const layers = patch.layers.map(({ layer, tensorName, editCount, hiddenSize, intermediateSize, transposed }) => {
-    return { layer, tensorName, editCount, hiddenSize, intermediateSize, transposed };
+  const { deltas, ...rest } = patch;
+  const headers = deltas.map((delta) => deltaSchema.parse(delta));
+  const tensors = deltas.flatMap((delta, i) => {
+    const values = delta.kind === 'dense' ? [delta.values] : [delta.left, delta.right];
+    return storedTensors(headers[i], 2).map((stored, part) => toWrite(stored, values[part]));
   });
-  const tensors = patch.layers.flatMap((update) => {
-    const { residual, adjustedKeys } = factorLayouts(update);
-    return [factorToWrite(residual, update.residual), factorToWrite(adjustedKeys, update.adjustedKeys)];
-  });
-  const header = { formatVersion: PATCH_FORMAT_VERSION, ...patch, layers };
+  const header = { formatVersion: PATCH_FORMAT_VERSION, ...rest, deltas: headers };
   return collect(safetensorsParts(tensors, { [METADATA_KEY]: JSON.stringify(header) }));
 }
 
-interface FactorLayout {
-  name: string;
-  shape: readonly [rows: number, columns: number];
+/** The tensors that hold a delta's numbers: one, or its left and right factor. */
+function storedTensors(delta: DeltaHeader, version: 1 | 2): StoredTensor[] {
+  if (delta.kind === 'dense') return [{ name: `${delta.tensor}.delta`, shape: delta.shape }];
+  const { tensor, rank, outSize, inSize } = delta;
+  const [left, right] = FACTOR_NAMES[version];
+  return [
+    { name: `${tensor}.${left}`, shape: [rank, outSize] },
+    { name: `${tensor}.${right}`, shape: [rank, inSize] },
+  ];
 }
 
-/** Names and shapes of a layer's two tensors in the file. */
-function factorLayouts(layer: z.infer<typeof layerSchema>): { residual: FactorLayout; adjustedKeys: FactorLayout } {
-  const { tensorName, editCount, hiddenSize, intermediateSize } = layer;
-  return {
-    residual: { name: `${tensorName}.residual`, shape: [editCount, hiddenSize] },
-    adjustedKeys: { name: `${tensorName}.adjusted_keys`, shape: [editCount, intermediateSize] },
-  };
+function toWrite(stored: StoredTensor, values: Float32Array): TensorToWrite {
+  assertNumbers(stored, values);
+  return { ...stored, dtype: 'F32', bytes: () => encodeFloats(values, 'F32') };
 }
 
-function factorToWrite(layout: FactorLayout, values: Float32Array): TensorToWrite {
-  assertFactor(layout, values);
-  return { ...layout, dtype: 'F32', bytes: () => encodeFloats(values, 'F32') };
-}
-
-function assertFactor({ name, shape: [rows, columns] }: FactorLayout, values: Float32Array): void {
-  if (values.length !== rows * columns) {
-    throw new PatchError(`The patch's tensor “${name}” has ${values.length} values, not ${rows} × ${columns}.`, {
+function assertNumbers({ name, shape }: StoredTensor, values: Float32Array): void {
+  if (values.length !== shape.reduce((product, dim) => product * dim, 1)) {
+    throw new PatchError(`The patch's tensor “${name}” has ${values.length} values, not ${shape.join(' × ')}.`, {
       kept: KEPT,
     });
   }
@@ -99,12 +132,14 @@ function assertFactor({ name, shape: [rows, columns] }: FactorLayout, values: Fl
 
 /**
  * The patch in a file; everything in it is checked.
- * @throws PatchError when it is no patch, was written by another version, or is damaged; DownloadError when it cannot be read.
+ * @param settingsOf what the settings of a method must look like
+ * @throws PatchError when it is no patch, was written by another version or by a method that is not known, or is damaged;
+ * DownloadError when it cannot be read.
  */
-export async function readPatchFile(file: Uint8Array | ByteSource): Promise<Patch> {
+export async function readPatchFile(file: Uint8Array | ByteSource, settingsOf: SettingsSchemas): Promise<Patch> {
   const source = file instanceof Uint8Array ? memorySource('patch', file) : file;
   try {
-    return await readPatch(await readSafetensors(source));
+    return await readPatch(await readSafetensors(source), settingsOf);
   } catch (cause) {
     if (!(cause instanceof SafetensorsError)) throw cause;
     throw new PatchError(`“${source.name}” cannot be read as a patch: ${cause.message}`, {
@@ -115,31 +150,54 @@ export async function readPatchFile(file: Uint8Array | ByteSource): Promise<Patc
   }
 }
 
-async function readPatch(file: SafetensorsFile): Promise<Patch> {
-  const { layers, ...rest } = parseHeader(file);
-  const names = new Set<string>();
-  const updates: LayerUpdate[] = [];
-  for (const layer of layers) {
-    if (names.has(layer.tensorName))
-      throw new PatchError(`The patch edits “${layer.tensorName}” twice.`, { kept: KEPT });
-    names.add(layer.tensorName);
-    if (layer.editCount !== rest.requests.length) {
-      throw new PatchError(
-        `The patch has ${rest.requests.length} edits, and ${layer.editCount} in layer ${layer.layer}.`,
-        { kept: KEPT },
-      );
-    }
-    const { residual, adjustedKeys } = factorLayouts(layer);
-    updates.push({
-      ...layer,
-      residual: await readFactor(file, residual),
-      adjustedKeys: await readFactor(file, adjustedKeys),
+async function readPatch(file: SafetensorsFile, settingsOf: SettingsSchemas): Promise<Patch> {
+  const { json, version } = parseHeader(file);
+  const { deltas: headers, ...rest } = version === 1 ? fromVersion1(json) : checked(version2Schema, json);
+  const settings = settingsOf(rest.method);
+  if (!settings) {
+    throw new PatchError(`The patch’s “method” is “${rest.method}”, which this program does not know.`, {
+      kept: KEPT,
+      next: 'Use the version of the program that wrote it.',
     });
   }
-  return { ...rest, layers: updates };
+  checked(z.object({ settings }), { settings: rest.settings });
+  const names = new Set<string>();
+  const deltas: WeightDelta[] = [];
+  for (const header of headers) {
+    if (names.has(header.tensor)) throw new PatchError(`The patch edits “${header.tensor}” twice.`, { kept: KEPT });
+    names.add(header.tensor);
+    const [first, second] = await Promise.all(
+      storedTensors(header, version).map((stored) => readNumbers(file, stored)),
+    );
+    deltas.push(header.kind === 'dense' ? { ...header, values: first } : { ...header, left: first, right: second });
+  }
+  return { ...rest, deltas };
 }
 
-function parseHeader(file: SafetensorsFile): z.infer<typeof patchSchema> {
+/** Factors of an edited layer each, as rows of the edits. */
+function fromVersion1(json: unknown): z.infer<typeof version2Schema> {
+  const { layers, ...rest } = checked(version1Schema, json);
+  const other = layers.find(({ editCount }) => editCount !== rest.requests.length);
+  if (other) {
+    throw new PatchError(
+      `The patch has ${rest.requests.length} edits, and ${other.editCount} in layer ${other.layer}.`,
+      { kept: KEPT },
+    );
+  }
+  return {
+    ...rest,
+    deltas: layers.map(({ tensorName, editCount, hiddenSize, innerSize, transposed }) => ({
+      kind: 'low-rank',
+      tensor: tensorName,
+      fanInFanOut: transposed,
+      rank: editCount,
+      outSize: hiddenSize,
+      inSize: innerSize,
+    })),
+  };
+}
+
+function parseHeader(file: SafetensorsFile): { json: unknown; version: 1 | 2 } {
   const text = Object.hasOwn(file.metadata, METADATA_KEY) ? file.metadata[METADATA_KEY] : null;
   if (text === null) {
     throw new PatchError(`“${file.source.name}” is a safetensors file, but not a patch.`, {
@@ -154,22 +212,22 @@ function parseHeader(file: SafetensorsFile): z.infer<typeof patchSchema> {
     throw new PatchError('The patch’s description is not valid JSON.', { kept: KEPT, cause });
   }
   const version = z.object({ formatVersion: z.number() }).safeParse(json).data?.formatVersion;
-  if (version !== PATCH_FORMAT_VERSION) {
-    throw new PatchError(
-      `The patch has format version ${version ?? 'unknown'}; this program reads version ${PATCH_FORMAT_VERSION}.`,
-      { kept: KEPT, next: 'Use the version of the program that wrote it, or make the edit again.' },
-    );
-  }
-  const parsed = patchSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new PatchError(`The patch’s “${issue.path.join('.')}” is not usable: ${issue.message}.`, { kept: KEPT });
-  }
-  return parsed.data;
+  if (version === 1 || version === PATCH_FORMAT_VERSION) return { json, version };
+  throw new PatchError(
+    `The patch has format version ${version ?? 'unknown'}; this program reads versions up to ${PATCH_FORMAT_VERSION}.`,
+    { kept: KEPT, next: 'Use the version of the program that wrote it, or make the edit again.' },
+  );
 }
 
-async function readFactor(file: SafetensorsFile, layout: FactorLayout): Promise<Float32Array> {
-  const { name, shape } = layout;
+function checked<T>(schema: z.ZodType<T>, json: unknown): T {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new PatchError(`The patch’s “${issue.path.join('.')}” is not usable: ${issue.message}.`, { kept: KEPT });
+}
+
+async function readNumbers(file: SafetensorsFile, stored: StoredTensor): Promise<Float32Array> {
+  const { name, shape } = stored;
   const entry = file.tensors.find((tensor) => tensor.name === name);
   if (!entry) throw new PatchError(`The patch lacks its tensor “${name}”.`, { kept: KEPT });
   if (entry.shape.join() !== shape.join()) {
@@ -179,36 +237,6 @@ async function readFactor(file: SafetensorsFile, layout: FactorLayout): Promise<
     );
   }
   const values = await readFloats(file, name);
-  assertFactor(layout, values);
+  assertNumbers(stored, values);
   return values;
-}
-
-/** What a patch is checked against: the open model. */
-export interface PatchTarget {
-  hash: string;
-  name: string;
-  /** Shapes of the weights by their names in the safetensors file. */
-  tensors: ReadonlyMap<string, readonly number[]>;
-}
-
-/** @throws PatchError when the patch was made with another model, or edits a weight this one lacks or has in another shape. */
-export function assertPatchFits(patch: Patch, model: PatchTarget): void {
-  const advice = { kept: `“${model.name}” and its history are as they were.` };
-  if (patch.modelHash !== model.hash) {
-    const same = patch.modelName === model.name ? ' with other weights or another config' : '';
-    throw new PatchError(
-      `The patch “${patch.name}” was made with the model “${patch.modelName}”${same}; the open model is “${model.name}”.`,
-      { ...advice, next: `Open “${patch.modelName}” as it was when the patch was made, then import the patch again.` },
-    );
-  }
-  for (const { tensorName, hiddenSize, intermediateSize, transposed } of patch.layers) {
-    const shape = model.tensors.get(tensorName);
-    const wanted = transposed ? [intermediateSize, hiddenSize] : [hiddenSize, intermediateSize];
-    if (shape?.join() === wanted.join()) continue;
-    const found = shape ? `has it as [${shape.join(', ')}]` : 'has no such weight';
-    throw new PatchError(
-      `The patch “${patch.name}” edits “${tensorName}” [${wanted.join(', ')}]; the model “${model.name}” ${found}.`,
-      advice,
-    );
-  }
 }

@@ -1,13 +1,6 @@
-/**
- * The patch stack (design, decision 5): weights = base + Σ enabled patches, in stack order. The base is never written to,
- * so switching every patch off gives the model back bit for bit. Changes to the stack can be undone.
- */
+/** The patch stack, and changes to it that can be undone. */
 import { PatchError } from '../errors.ts';
-import type { LanguageModel } from '../model/language-model.ts';
-import { EditedWeights } from '../model/weight-set.ts';
-import { scoped } from '../runtime/scope.ts';
 import type { Patch } from './patch.ts';
-import { updateMatrix } from '../methods/memit/spread.ts';
 
 export interface StackEntry {
   readonly patch: Patch;
@@ -91,28 +84,5 @@ export class PatchStack {
   #change(label: string, entries: readonly StackEntry[]): void {
     this.#undo.push({ label, entries: this.#entries });
     this.#entries = entries;
-  }
-}
-
-/** The model's weights with `patches` added in order; the caller disposes them. */
-export async function applyPatches(model: LanguageModel, patches: readonly Patch[]): Promise<EditedWeights> {
-  const weights = new EditedWeights(model.weights);
-  const { device } = model.runtime;
-  try {
-    for (const patch of patches) {
-      for (const update of patch.layers) {
-        const { tensorName, residual, adjustedKeys, editCount, hiddenSize, intermediateSize, transposed } = update;
-        await scoped(async (scope) => {
-          const r = scope.track(device.upload(residual, [editCount, hiddenSize]));
-          const a = scope.track(device.upload(adjustedKeys, [editCount, intermediateSize]));
-          const delta = scope.track(await updateMatrix(model, r, a, transposed));
-          weights.replace(tensorName, await model.linalg.addScaled(weights.get(tensorName), 1, delta, 1));
-        });
-      }
-    }
-    return weights;
-  } catch (error) {
-    weights.dispose();
-    throw error;
   }
 }

@@ -4,6 +4,7 @@
  */
 import type * as Ort from 'onnxruntime-common';
 import { DeviceError } from '../errors.ts';
+import { messageOf } from '../text.ts';
 import { GpuDevice, type Device } from './device.ts';
 import { Tensor } from './tensor.ts';
 
@@ -110,8 +111,4 @@ export class GraphSession {
     }
     return Tensor.fromData(tensor.data as Float32Array | Int32Array, tensor.dims);
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

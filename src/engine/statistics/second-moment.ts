@@ -1,10 +1,10 @@
 /**
- * C = Σ k kᵀ / count over the tokens of a text: the uncentred second moment of the MLP projection's input (algorithm,
- * section 5; reference: rome/layer_stats.py). Always of the unedited model.
+ * C = Σ k kᵀ / count over the tokens of a text: the uncentred second moment of the MLP projection's input (Meng et al. 2022,
+ * section 3.1; reference: rome/layer_stats.py). Always of the unedited model.
  */
 import { EngineError, throwIfCancelled } from '../errors.ts';
-import { BLOCK_OUTPUTS } from '../families/family.ts';
 import { batchesByLength, batchOf, forwardRows } from '../model/forward.ts';
+import { BLOCK_OUTPUTS } from '../model/graphs.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { scoped, TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';

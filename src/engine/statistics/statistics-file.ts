@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { EngineError } from '../errors.ts';
+import type { ModelIdentity } from '../weights/model-hash.ts';
 import { memorySource, type ByteSource } from '../weights/byte-source.ts';
 import { encodeFloats } from '../weights/dtype.ts';
 import { readFloats, readSafetensors } from '../weights/safetensors.ts';
@@ -54,7 +55,7 @@ export async function writeStatistics(statistics: StatisticsFile, intermediateSi
  */
 export async function readStatistics(
   input: Uint8Array | ByteSource,
-  modelHash: string,
+  model: Pick<ModelIdentity, 'is'>,
   intermediateSize: number,
 ): Promise<StatisticsFile> {
   const source = input instanceof Uint8Array ? memorySource('statistics.safetensors', input) : input;
@@ -62,7 +63,7 @@ export async function readStatistics(
   const metadata = metadataSchema.safeParse(file.metadata);
   if (!metadata.success)
     throw new EngineError('statistics', `${source.name} is not a statistics file of this program.`);
-  if (metadata.data.model_hash !== modelHash) {
+  if (!(await model.is(metadata.data.model_hash))) {
     throw new EngineError('statistics', `${source.name} holds the statistics of another model.`, {
       kept: 'Nothing was changed.',
       next: 'Compute the statistics of this model from a text.',
@@ -76,7 +77,12 @@ export async function readStatistics(
     }
     layers.set(Number(layer), unpack(await readFloats(file, name), intermediateSize));
   }
-  return { modelHash, textHash: metadata.data.text_hash, tokens: metadata.data.tokens, layers };
+  return {
+    modelHash: metadata.data.model_hash,
+    textHash: metadata.data.text_hash,
+    tokens: metadata.data.tokens,
+    layers,
+  };
 }
 
 function tensorName(layer: number): string {

@@ -1,5 +1,5 @@
 /**
- * Context templates (algorithm, section 3; reference: memit_main.get_context_templates): the bare prompt and five short
+ * Context templates (Meng et al. 2022, section 3.1, step 2; reference: memit_main.get_context_templates): the bare prompt and five short
  * texts the model writes itself, put before the prompt so that the edit holds after other text too.
  */
 import { EngineError } from '../errors.ts';

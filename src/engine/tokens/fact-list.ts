@@ -1,6 +1,7 @@
 /** What a model is known to know (facts.json): relations with their wordings, and the facts themselves. */
 import { z } from 'zod';
 import { ModelError } from '../errors.ts';
+import { parseJson } from '../text.ts';
 import { PLACEHOLDER, placeholderCount } from './template.ts';
 
 const templateSchema = z
@@ -65,13 +66,10 @@ export class FactList {
    * @throws ModelError saying where the file is at fault
    */
   static parse(json: string): FactList {
-    let file: unknown;
-    try {
-      file = JSON.parse(json);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new ModelError(`facts.json is not valid JSON: ${reason}`, { cause });
-    }
+    const file = parseJson(
+      json,
+      (reason, cause) => new ModelError(`facts.json is not valid JSON: ${reason}`, { cause }),
+    );
     const parsed = fileSchema.safeParse(file);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;

@@ -1,4 +1,4 @@
-/** Where the model looks a fact up: the last token of the subject (algorithm, section 2; reference: rome/repr_tools.py). */
+/** Where the model looks a fact up: the last token of the subject (Meng et al. 2022, section 3.1; reference: rome/repr_tools.py). */
 import { RequestError } from '../errors.ts';
 import { fillPrompt, placeholderCount, splitTemplate } from './template.ts';
 import type { ModelTokenizer } from './tokenizer.ts';

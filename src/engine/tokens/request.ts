@@ -1,6 +1,7 @@
-/** An edit request (algorithm, section 1): the fact to write, its file form, and every reason to refuse it. */
+/** An edit request (reference: memit_main.py): the fact to write, its file form, and every reason to refuse it. */
 import { z } from 'zod';
 import { RequestError } from '../errors.ts';
+import { parseJson } from '../text.ts';
 import { locateSubject } from './lookup.ts';
 import { fillPrompt, PLACEHOLDER, placeholderCount } from './template.ts';
 import type { ModelTokenizer } from './tokenizer.ts';
@@ -38,13 +39,10 @@ const recordSchema = z.looseObject({
  * @throws RequestError naming the record and the field at fault
  */
 export function parseRequests(json: string): EditRequest[] {
-  let records: unknown;
-  try {
-    records = JSON.parse(json);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new RequestError('request', `The requests are not valid JSON: ${reason}`, { cause });
-  }
+  const records = parseJson(
+    json,
+    (reason, cause) => new RequestError('request', `The requests are not valid JSON: ${reason}`, { cause }),
+  );
   if (!Array.isArray(records)) throw new RequestError('request', 'The requests must be a JSON list of records.');
   if (records.length === 0) throw new RequestError('request', 'The list of requests is empty.');
   return records.map(parseRecord);

@@ -2,6 +2,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { ModelError } from '../errors.ts';
+import { messageOf, parseJson } from '../text.ts';
 import { characterLength, fromUtf8, tokenBytes, utf8, withPlainSpaces, type TokenAlphabet } from './token-bytes.ts';
 
 /** Half-open range of UTF-16 offsets into a text. */
@@ -180,20 +181,11 @@ function alphabetOf(decoder: unknown): TokenAlphabet {
 }
 
 function parseFile<T>(name: string, text: string, schema: z.ZodType<T>): T {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new ModelError(`${name} is not valid JSON: ${messageOf(cause)}`, { cause });
-  }
+  const json = parseJson(text, (reason, cause) => new ModelError(`${name} is not valid JSON: ${reason}`, { cause }));
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new ModelError(`${name} is not a tokenizer file: ${issue.path.join('.') || 'the file'}: ${issue.message}.`);
   }
   return parsed.data;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,3 +1,5 @@
+import { halfInterval } from '../interval.ts';
+
 /** Mean and 95 % interval of a number per layer, over as many cases as are added. */
 export class LayerMeans {
   #count = 0;
@@ -27,9 +29,8 @@ export class LayerMeans {
     return [...this.#mean];
   }
 
-  /** Half of it: 1.96·std/√n with the unbiased standard deviation; 0 for a single case. */
+  /** Half of it. */
   interval(): number[] {
-    const n = this.#count;
-    return this.#squares.map((sum) => (n < 2 ? 0 : 1.96 * Math.sqrt(sum / (n - 1) / n)));
+    return this.#squares.map((sum) => halfInterval(sum, this.#count));
   }
 }

@@ -1,7 +1,7 @@
 /** The clean run of a prompt and its corrupted runs, every state kept that a restored run starts from or is given. */
 import { checkpoint, type Job } from '../job.ts';
-import { BLOCK_OUTPUTS, type BlockOutput } from '../families/family.ts';
-import { batchOf, causalMask, embedRows, gatherTokens } from '../model/forward.ts';
+import { batchOf, embedRows, gatherTokens, placesOf } from '../model/forward.ts';
+import { BLOCK_OUTPUTS, type BlockOutput } from '../model/graphs.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { WeightSet } from '../model/weight-set.ts';
 import { readFloats } from '../runtime/device.ts';
@@ -21,18 +21,19 @@ interface LayerStates {
   readonly hidden: Tensor;
   readonly attention: Tensor | null;
   readonly mlp: Tensor | null;
-  /** [(samples + 1) · heads · T, headSize] */
+  /** [(samples + 1) · key–value heads · T, headSize] */
   readonly key: Tensor;
   readonly value: Tensor;
 }
 
-/** Floats kept per run, token and hidden number: a layer's output, its parts', keys and values. */
-const STATES_PER_LAYER = 5;
+/** States as wide as the hidden one that are kept per layer: its output and its parts'. */
+const STATES_PER_LAYER = 3;
 
 /** Bytes that the states of `runs` runs of a prompt take. */
 export function bytesOfStates(model: LanguageModel, length: number, runs: number): number {
-  const { layerCount, hiddenSize } = model.config;
-  return runs * length * hiddenSize * 4 * (layerCount * STATES_PER_LAYER + 1);
+  const { layerCount, hiddenSize, keyValueHeadCount, headSize } = model.config;
+  const perLayer = STATES_PER_LAYER * hiddenSize + 2 * keyValueHeadCount * headSize;
+  return runs * length * 4 * (layerCount * perLayer + hiddenSize);
 }
 
 export class RunStates {
@@ -74,27 +75,29 @@ export class RunStates {
     job: Job,
   ): Promise<RunStates> {
     const { device } = model.runtime;
-    const { layerCount, hiddenSize, headCount, headSize } = model.config;
+    const { layerCount, hiddenSize, keyValueHeadCount, headSize } = model.config;
     const [rows, length] = [samples + 1, ids.length];
     const kept = new TensorScope();
+    const one = batchOf([ids]);
     try {
       const clean = await scoped(async (scope) =>
-        readFloats(device, scope.track(await embedRows(model, weights, batchOf([ids])))),
+        readFloats(device, scope.track(await embedRows(model, weights, one, scope.track(placesOf(model, one))))),
       );
       const mixed = corrupt(clean, noise, { samples, length, width: hiddenSize, subject });
       const embedded = kept.track(device.upload(mixed, [rows, length, hiddenSize], 'corrupted embeddings'));
-      const mask = kept.track(causalMask(device, length));
+      const places = kept.track(placesOf(model, batchOf(new Array<readonly number[]>(rows).fill(ids))));
       const wanted: BlockOutput[] = [BLOCK_OUTPUTS.hidden, BLOCK_OUTPUTS.presentKey, BLOCK_OUTPUTS.presentValue];
       for (const part of parts) wanted.push(BLOCK_OUTPUTS[part]);
       const layers: LayerStates[] = [];
       let hidden = embedded;
       for (let layer = 0; layer < layerCount; layer += 1) {
         await checkpoint(job);
-        const outputs = await model.block(weights, layer, { hidden, causalMask: mask }, wanted);
+        const outputs = await model.block(weights, layer, { hidden, places }, wanted);
         for (const tensor of Object.values(outputs)) kept.track(tensor);
         hidden = outputs[BLOCK_OUTPUTS.hidden];
         const flat = (name: BlockOutput): Tensor => outputs[name].reshaped([rows * length, hiddenSize]);
-        const heads = (name: BlockOutput): Tensor => outputs[name].reshaped([rows * headCount * length, headSize]);
+        const heads = (name: BlockOutput): Tensor =>
+          outputs[name].reshaped([rows * keyValueHeadCount * length, headSize]);
         layers.push({
           hidden: flat(BLOCK_OUTPUTS.hidden),
           attention: parts.has('attention') ? flat(BLOCK_OUTPUTS.attention) : null,
@@ -126,7 +129,7 @@ export class RunStates {
     return tensor;
   }
 
-  /** Attention keys and values, [(samples + 1) · heads · T, headSize] each. */
+  /** Attention keys and values, [(samples + 1) · key–value heads · T, headSize] each. */
   pastOf(layer: number): { readonly key: Tensor; readonly value: Tensor } {
     return this.#layers[layer];
   }

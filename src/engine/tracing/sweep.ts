@@ -4,9 +4,10 @@
  * differs from its corrupted run; what comes before is read from there.
  */
 import { checkpoint, type Job } from '../job.ts';
-import { BLOCK_OUTPUTS } from '../families/family.ts';
-import { causalMask, gatherTokens, pastMask } from '../model/forward.ts';
-import type { BlockOverrides, LanguageModel } from '../model/language-model.ts';
+import { gatherTokens } from '../model/forward.ts';
+import { BLOCK_OUTPUTS } from '../model/graphs.ts';
+import type { BlockOverrides, LanguageModel, LayerPast } from '../model/language-model.ts';
+import { TokenPlaces } from '../model/token-places.ts';
 import type { WeightSet } from '../model/weight-set.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped, type TensorScope } from '../runtime/scope.ts';
@@ -53,10 +54,10 @@ export function costOfSweep(
 }
 
 function runsPerCall({ model, states, token }: SweepContext): number {
-  const { hiddenSize, vocabularySize } = model.config;
+  const { keyValueHeadCount, headSize, vocabularySize } = model.config;
   const { samples, length } = states;
   const tokens = samples * (length - token);
-  const pastBytes = samples * pastLength(token) * hiddenSize * 2 * 4;
+  const pastBytes = samples * pastLength(token) * keyValueHeadCount * headSize * 2 * 4;
   const logitBytes = samples * vocabularySize * 4;
   return Math.max(1, Math.floor(Math.min(TOKENS_PER_CALL / tokens, BYTES_PER_CALL / Math.max(pastBytes, logitBytes))));
 }
@@ -79,7 +80,7 @@ async function sweepSome(
   const suffix = length - token;
   let computed = 0;
   await scoped(async (scope) => {
-    const mask = scope.track(causalMask(device, suffix));
+    let places: TokenPlaces | null = null;
     let hidden: Tensor | null = null;
     for (let layer = runs[0].from; layer < layerCount; layer += 1) {
       await checkpoint(job);
@@ -93,11 +94,13 @@ async function sweepSome(
           scope.drop(previous);
           scope.drop(joined);
         }
+        if (places) scope.drop(places);
+        places = scope.track(placesOfRuns(context, active.length));
       }
       const next: Tensor = await scoped(async (layerScope) => {
         const inputs = {
           hidden: hidden!,
-          causalMask: mask,
+          places: places!,
           past: await repeatPast(context, active.length, layer, layerScope),
           overrides: await overridesOf(context, active, layer, layerScope),
         };
@@ -153,8 +156,8 @@ async function repeatPast(
   runs: number,
   layer: number,
   scope: TensorScope,
-): Promise<{ key: Tensor; value: Tensor; mask: Tensor }> {
-  const { headCount, headSize } = model.config;
+): Promise<LayerPast> {
+  const { keyValueHeadCount: headCount, headSize } = model.config;
   const { samples, length } = states;
   const past = pastLength(token);
   const one = new Int32Array(samples * headCount * past);
@@ -167,11 +170,18 @@ async function repeatPast(
   const dims = [runs * samples, headCount, past, headSize];
   const repeat = async (source: Tensor): Promise<Tensor> =>
     scope.track((await gather(model, source, indices, scope)).intoShape(dims));
-  return {
-    key: await repeat(key),
-    value: await repeat(value),
-    mask: scope.track(pastMask(model.runtime.device, runs * samples, past, (_, place) => place < token)),
-  };
+  return { key: await repeat(key), value: await repeat(value) };
+}
+
+/** Where the tokens of so many runs stand: from the restored one on, after those whose keys and values are kept. */
+function placesOfRuns({ model, states, token }: SweepContext, runs: number): TokenPlaces {
+  const rows = runs * states.samples;
+  return new TokenPlaces(model.runtime.device, model.config.contextLength, {
+    rows,
+    length: states.length - token,
+    offsets: new Array<number>(rows).fill(token),
+    past: { length: pastLength(token), positionOf: (_, place) => (place < token ? place : null) },
+  });
 }
 
 /** What the parts of a layer add at the token where a run is given it; undefined where no run is. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { SafetensorsError, throwIfCancelled } from '../errors.ts';
+import { decodeUtf8, parseJson } from '../text.ts';
 import type { ByteSource } from './byte-source.ts';
 import { decodeFloats, DTYPE_BYTES, isDtype, isFloatDtype, type Dtype } from './dtype.ts';
 
@@ -82,18 +83,10 @@ function parseHeader(
   if (bytes[0] !== 0x7b) {
     throw new SafetensorsError(`“${fileName}” is not a safetensors file: its header does not begin with “{”.`);
   }
-  let text: string;
-  let json: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new SafetensorsError(`The header of “${fileName}” is not UTF-8 text.`, null, { ...AGAIN, cause });
-  }
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new SafetensorsError(`The header of “${fileName}” is not valid JSON.`, null, { ...AGAIN, cause });
-  }
+  const refused = (what: string, cause: unknown): SafetensorsError =>
+    new SafetensorsError(`The header of “${fileName}” is not ${what}.`, null, { ...AGAIN, cause });
+  const text = decodeUtf8(bytes, (cause) => refused('UTF-8 text', cause));
+  const json = parseJson(text, (_, cause) => refused('valid JSON', cause));
   const fields = new Map(Object.entries(json as object));
   const entries: [string, unknown][] = [];
   for (const name of topLevelKeys(text)) {
@@ -197,14 +190,7 @@ function assertContiguous(tensors: readonly TensorEntry[], dataStart: number, fi
   }
 }
 
-/** The entry called `name`. @throws SafetensorsError when the file has none. */
-export function tensorEntry(file: SafetensorsFile, name: string): TensorEntry {
-  const entry = file.tensors.find((tensor) => tensor.name === name);
-  if (!entry) throw new SafetensorsError(`“${file.source.name}” has no tensor called “${name}”.`, name);
-  return entry;
-}
-
-/** The tensor's bytes as they are in the file, in chunks of whole elements. */
+/** The tensor's bytes as they are in the file, in chunks of whole elements. @throws DownloadError, CancelledError */
 export async function* tensorBytes(
   file: SafetensorsFile,
   entry: TensorEntry,
@@ -218,11 +204,14 @@ export async function* tensorBytes(
 
 /**
  * The tensor's values as float32, row-major; read in chunks, so that the peak is the result and one chunk.
- * @throws SafetensorsError when there is no such tensor or its dtype is not F32, F16 or BF16; CancelledError.
+ * @throws SafetensorsError when its dtype is not F32, F16 or BF16; DownloadError, CancelledError
  */
-export async function readFloats(file: SafetensorsFile, name: string, signal?: AbortSignal): Promise<Float32Array> {
-  const entry = tensorEntry(file, name);
-  const { dtype } = entry;
+export async function tensorFloats(
+  file: SafetensorsFile,
+  entry: TensorEntry,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  const { dtype, name } = entry;
   if (!isFloatDtype(dtype)) {
     throw new SafetensorsError(
       `Tensor “${name}” is stored as ${dtype}; weights are read from F32, F16 and BF16.`,
@@ -240,4 +229,11 @@ export async function readFloats(file: SafetensorsFile, name: string, signal?: A
     offset += chunk.byteLength / bytesEach;
   }
   return values;
+}
+
+/** {@link tensorFloats} of the tensor called `name`. @throws SafetensorsError also when the file has none */
+export async function readFloats(file: SafetensorsFile, name: string, signal?: AbortSignal): Promise<Float32Array> {
+  const entry = file.tensors.find((tensor) => tensor.name === name);
+  if (!entry) throw new SafetensorsError(`“${file.source.name}” has no tensor called “${name}”.`, name);
+  return tensorFloats(file, entry, signal);
 }

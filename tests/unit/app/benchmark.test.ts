@@ -18,6 +18,7 @@ import type {
   PromptGroup,
   PromptOutcome,
 } from '../../../src/worker/benchmark-api.ts';
+import { MEMIT, NUDGE } from './fixtures/methods.ts';
 
 function prompt(group: PromptGroup, before: number, after: number): PromptOutcome {
   const answer = (margin: number): PromptOutcome['before'] => ({
@@ -227,6 +228,7 @@ describe('two reports', () => {
     covarianceWeight: 200,
     seed: 0,
   };
+  const numbered = (number: number, edited: BenchmarkReport) => ({ number, report: edited, method: MEMIT });
   const first: BenchmarkReport = { ...report, settings };
   const second: BenchmarkReport = {
     ...report,
@@ -238,13 +240,31 @@ describe('two reports', () => {
   };
 
   it('are told apart by name and by the settings that differ', () => {
-    expect(reportName(3, second)).toBe('3. 2 <known> facts: edited, layers 3, λ 50');
-    expect(reportName(1, report)).toContain('with first & second');
-    expect(differingSettings(first, second)).toEqual([
+    expect(reportName(numbered(3, second))).toBe('3. 2 <known> facts: edited, layers 3, λ 50');
+    expect(reportName({ number: 1, report, method: null })).toContain('with first & second');
+    expect(differingSettings(numbered(1, first), numbered(2, second))).toEqual([
       { name: 'layers', first: '1, 2', second: '3' },
       { name: 'λ', first: '200', second: '50' },
     ]);
-    expect(differingSettings(first, report)).toEqual([]);
+    expect(differingSettings(numbered(1, first), { number: 2, report, method: null })).toEqual([]);
+  });
+
+  it('are told apart by their methods, where there are several', () => {
+    const nudged = { number: 2, report: { ...report, settings: { force: 2, places: [1, 2] } }, method: NUDGE };
+    expect(reportName(nudged, true)).toBe('2. 2 <known> facts: edited with Nudge, places 1, 2');
+    expect(differingSettings(numbered(1, { ...report, settings: { ...settings, seed: 3 } }), nudged)).toEqual([
+      { name: 'method', first: 'MEMIT', second: 'Nudge' },
+      { name: 'layers', first: '1, 2', second: '–' },
+      { name: 'steps', first: '25', second: '–' },
+      { name: 'learning rate', first: '0.5', second: '–' },
+      { name: 'weight decay', first: '0.5', second: '–' },
+      { name: 'clamp', first: '4', second: '–' },
+      { name: 'KL factor', first: '0.06', second: '–' },
+      { name: 'λ', first: '200', second: '–' },
+      { name: 'seed', first: '3', second: '–' },
+      { name: 'force', first: '–', second: '2' },
+      { name: 'places', first: '–', second: '1, 2' },
+    ]);
   });
 
   it('have their metrics side by side', () => {

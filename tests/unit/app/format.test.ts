@@ -8,6 +8,7 @@ import {
   formatSeconds,
   formatTimeLeft,
   formatToken,
+  midSentence,
 } from '../../../src/app/format.ts';
 
 /** Line-proof spaces read as plain ones. */
@@ -53,6 +54,16 @@ describe('numbers', () => {
       'about 4 s left',
       'about 45 s left',
       'about 1 min 20 s left',
+    ]);
+  });
+
+  it('takes the capital of a label inside a sentence, but not of what is written so', () => {
+    expect(['Learning rate', 'KL factor', 'λ', 'F32', ''].map(midSentence)).toEqual([
+      'learning rate',
+      'KL factor',
+      'λ',
+      'F32',
+      '',
     ]);
   });
 

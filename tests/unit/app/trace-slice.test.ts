@@ -12,6 +12,7 @@ import {
   lockedBy,
   traceDisabledReason,
 } from '../../../src/app/store/trace.ts';
+import { MEMIT, NUDGE } from './fixtures/methods.ts';
 
 vi.mock('../../../src/app/store/connection.ts', () => ({ call: vi.fn() }));
 const worker = vi.mocked(call);
@@ -177,6 +178,19 @@ describe('a trace', () => {
     expect(store.getState()).toMatchObject({ bandByHand: null, curveSource: 'prompt' });
     trace.answer(view);
     await done;
+  });
+});
+
+describe('the layers that a trace proposes', () => {
+  it('are written into the next run’s field for layers, whatever it is called', () => {
+    const setSetting = vi.fn();
+    const model = { relations: [], methods: [MEMIT, NUDGE] } as unknown as Store['model'];
+    const store = storeOf({ model, methodId: 'nudge', setSetting });
+    store.getState().applyBand({ first: 2, last: 4 });
+    expect(setSetting).toHaveBeenCalledWith('places', '2, 3, 4');
+    store.setState({ methodId: 'memit' });
+    store.getState().applyBand({ first: 0, last: 0 });
+    expect(setSetting).toHaveBeenLastCalledWith('layers', '0');
   });
 });
 

@@ -7,9 +7,10 @@ import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
 import type { EditedWeights } from '../../../src/engine/model/weight-set.ts';
 import { FactList } from '../../../src/engine/tokens/fact-list.ts';
 import { answerText } from '../../../src/engine/tokens/request.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
+import { measureDamage } from '../../../src/engine/session/damage.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 interface DamageGolden {
   layers: number[];
@@ -20,7 +21,7 @@ interface DamageGolden {
 const { layers, scale, damage: oracle } = golden<DamageGolden>('demo-evaluation');
 const heldOut = readFileSync(`${DEMO_MODEL}/held-out.txt`, 'utf8').trim().split('\n').slice(0, oracle.sentences);
 
-let bench: Workbench;
+let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openModel(DEMO_MODEL);
@@ -138,5 +139,5 @@ describe('a meter', () => {
 });
 
 it('is not measured without a patch', async () => {
-  await expect(bench.damage({ count: 9, seed: 0 })).rejects.toThrow(EngineError);
+  await expect(measureDamage(bench, { count: 9, seed: 0 })).rejects.toThrow(EngineError);
 });

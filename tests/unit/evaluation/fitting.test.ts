@@ -5,8 +5,8 @@ import { EngineError } from '../../../src/engine/errors.ts';
 import { fitRecords } from '../../../src/engine/evaluation/fitting.ts';
 import { evaluateRecords } from '../../../src/engine/evaluation/record-losses.ts';
 import type { EvaluationRecord } from '../../../src/engine/evaluation/records.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { DEMO_MODEL, openModel } from '../support.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 const LONG = 'and so on '.repeat(80);
 const record: EvaluationRecord = {
@@ -26,7 +26,7 @@ const withRewrite = (change: object): EvaluationRecord => ({
 });
 
 describe('fitRecords', { timeout: 60_000 }, () => {
-  let bench: Workbench;
+  let bench: ModelSession;
   beforeAll(async () => {
     bench = await openModel(DEMO_MODEL);
   }, 60_000);

@@ -10,9 +10,9 @@ import { CancelledError, RequestError } from '../../../src/engine/errors.ts';
 import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { argmax, logProbability } from '../../../src/engine/model/sampling.ts';
 import { caseFiles } from '../../../src/engine/evaluation/report.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 interface EvaluationGolden {
   layers: number[];
@@ -28,7 +28,7 @@ const oracle = golden<EvaluationGolden>('demo-evaluation');
 const benchmark: unknown = JSON.parse(readFileSync(`${DEMO_MODEL}/benchmark.json`, 'utf8'));
 const { records } = importRecords(JSON.stringify((benchmark as unknown[]).slice(0, oracle.records.length)));
 
-let bench: Workbench;
+let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openModel(DEMO_MODEL);

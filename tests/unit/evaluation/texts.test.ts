@@ -10,9 +10,9 @@ import { treebankWords } from '../../../src/engine/evaluation/words.ts';
 import { continueRows } from '../../../src/engine/model/decoding.ts';
 import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { argmax, largest } from '../../../src/engine/model/sampling.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel } from '../support.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 interface TextsGolden {
   sentences: { text: string; words: string[] }[];
@@ -88,7 +88,7 @@ describe('reference texts', () => {
 });
 
 describe('generation', { timeout: 120_000 }, () => {
-  let bench: Workbench;
+  let bench: ModelSession;
   beforeAll(async () => {
     bench = await openModel(DEMO_MODEL);
   }, 60_000);

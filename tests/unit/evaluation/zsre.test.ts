@@ -5,9 +5,9 @@ import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
 import { evaluateRecords, type RecordLosses } from '../../../src/engine/evaluation/record-losses.ts';
 import { PROMPT_GROUPS, type PromptGroup } from '../../../src/engine/evaluation/records.ts';
 import { referenceForm } from '../../../src/engine/evaluation/report.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow } from '../compare.ts';
 import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 interface ZsreGolden {
   layers: number[];
@@ -21,7 +21,7 @@ interface ZsreGolden {
 const oracle = golden<ZsreGolden>('demo-zsre');
 const { records, faults, notes } = importRecords(JSON.stringify(oracle.records));
 
-let bench: Workbench;
+let bench: ModelSession;
 let losses: RecordLosses[];
 
 beforeAll(async () => {

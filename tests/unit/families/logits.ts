@@ -1,9 +1,9 @@
 /** Logits at every position against those of `transformers`, whichever backend the model runs on. */
 import { expect } from 'vitest';
 import { batchOf, forwardRows, gatherTokens } from '../../../src/engine/model/forward.ts';
+import type { LanguageModel } from '../../../src/engine/model/language-model.ts';
 import { readFloats } from '../../../src/engine/runtime/device.ts';
 import { scoped } from '../../../src/engine/runtime/scope.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { golden } from '../support.ts';
 
 export interface LogitSequence {
@@ -14,26 +14,40 @@ export interface LogitSequence {
   logits: number[][];
 }
 
-export function tinySequences(): { stride: number; sequences: LogitSequence[] } {
+export interface LogitSequences {
+  stride: number;
+  sequences: LogitSequence[];
+}
+
+export function tinySequences(): LogitSequences {
+  return stridedSequences('tiny-gpt2');
+}
+
+/** Those of a family's golden, by the name that family_oracle.py was given. */
+export function familySequences(name: string): LogitSequences {
+  return stridedSequences(`family-${name}`);
+}
+
+export function demoSequences(): LogitSequences {
+  const { logitStride, sequences } = golden<{ logitStride: number; sequences: LogitSequence[] }>('demo-predictions');
+  return { stride: logitStride, sequences };
+}
+
+function stridedSequences(name: string): LogitSequences {
   const { logitStride, sequences } = golden<{
     logitStride: number;
     sequences: { ids: number[]; spread: number[]; strided: number[][] }[];
-  }>('tiny-gpt2');
+  }>(name);
   return {
     stride: logitStride,
     sequences: sequences.map(({ ids, spread, strided }) => ({ ids, spread, logits: strided })),
   };
 }
 
-export function demoSequences(): { stride: number; sequences: LogitSequence[] } {
-  const { logitStride, sequences } = golden<{ logitStride: number; sequences: LogitSequence[] }>('demo-predictions');
-  return { stride: logitStride, sequences };
-}
-
 /** The largest difference over all positions, against the spread of the logits there. */
 export async function worstLogit(
-  { model }: Workbench,
-  { stride, sequences }: { stride: number; sequences: readonly LogitSequence[] },
+  { model }: { readonly model: LanguageModel },
+  { stride, sequences }: LogitSequences,
 ): Promise<number> {
   const { vocabularySize } = model.config;
   let worst = 0;

@@ -1,20 +1,28 @@
 /** The patch stack: what each change does and undoes, and the weights of what is switched on. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Patch } from '../../../src/engine/patches/patch.ts';
-import { applyPatches, PatchStack } from '../../../src/engine/patches/patch-stack.ts';
 import { ModelError, PatchError } from '../../../src/engine/errors.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
+import { projectionOf } from '../../../src/engine/families/family.ts';
+import { applyPatches } from '../../../src/engine/patches/apply.ts';
+import type { Patch } from '../../../src/engine/patches/patch.ts';
+import { PatchStack } from '../../../src/engine/patches/patch-stack.ts';
+import { predict } from '../../../src/engine/session/asking.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 import { relativeError } from '../compare.ts';
-import { openModel, TINY_MODEL } from '../support.ts';
+import { lowRank, openModel, TINY_MODEL } from '../support.ts';
 import { randomFloats } from '../weights/support.ts';
 
-let bench: Workbench;
+let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openModel(TINY_MODEL);
 });
 
 afterAll(() => bench.dispose());
+
+/** Name of a layer's edited weight. */
+function weightOf(layer: number): string {
+  return projectionOf(bench.model.family, layer, 'mlp-output').tensor;
+}
 
 /** A patch of two edits with random factors. */
 function randomPatch(id: string, layers: readonly number[], seed: number): Patch {
@@ -27,17 +35,17 @@ function randomPatch(id: string, layers: readonly number[], seed: number): Patch
     modelName: bench.name,
     method: 'memit',
     requests: [1, 2].map((n) => ({ prompt: '{} is', subject: `Subject ${n}`, targetNew: 'on' })),
-    settings: { ...bench.preset.settings, layers: [...layers] },
+    settings: { ...bench.preset('memit').settings, layers: [...layers] },
     contexts: ['{}'],
-    layers: layers.map((layer) => ({
-      layer,
-      tensorName: bench.model.family.editable(layer).tensor,
-      residual: randomFloats(2 * hiddenSize, seed + layer),
-      adjustedKeys: randomFloats(2 * intermediateSize, seed + 100 + layer),
-      editCount: 2,
-      hiddenSize,
-      intermediateSize,
-      transposed: true,
+    deltas: layers.map((layer) => ({
+      kind: 'low-rank',
+      tensor: weightOf(layer),
+      fanInFanOut: true,
+      rank: 2,
+      outSize: hiddenSize,
+      inSize: intermediateSize,
+      left: randomFloats(2 * hiddenSize, seed + layer),
+      right: randomFloats(2 * intermediateSize, seed + 100 + layer),
     })),
     report: null,
   };
@@ -45,13 +53,13 @@ function randomPatch(id: string, layers: readonly number[], seed: number): Patch
 
 /** W + Σ patches Σ edits A[e] ⊗ R[e], stored [F, D], in double precision. */
 function expectedWeight(layer: number, patches: readonly Patch[]): number[] {
-  const weight = Array.from(bench.model.weights.get(bench.model.family.editable(layer).tensor).floats);
-  for (const update of patches.flatMap(({ layers }) => layers.filter((each) => each.layer === layer))) {
-    const { residual, adjustedKeys, editCount, hiddenSize, intermediateSize } = update;
-    for (let e = 0; e < editCount; e += 1)
-      for (let f = 0; f < intermediateSize; f += 1)
-        for (let d = 0; d < hiddenSize; d += 1)
-          weight[f * hiddenSize + d] += adjustedKeys[e * intermediateSize + f] * residual[e * hiddenSize + d];
+  const name = weightOf(layer);
+  const weight = Array.from(bench.model.weights.get(name).floats);
+  for (const delta of patches.flatMap(({ deltas }) => deltas.filter(({ tensor }) => tensor === name))) {
+    const { left, right, rank, outSize, inSize } = lowRank(delta);
+    for (let e = 0; e < rank; e += 1)
+      for (let f = 0; f < inSize; f += 1)
+        for (let d = 0; d < outSize; d += 1) weight[f * outSize + d] += right[e * inSize + f] * left[e * outSize + d];
   }
   return weight;
 }
@@ -123,14 +131,14 @@ describe('applyPatches', () => {
   it('of no patch is the base, nothing copied', async () => {
     const weights = await applyPatches(bench.model, []);
     expect(weights.names).toEqual([]);
-    for (const { name } of bench.file.tensors.filter((tensor) => tensor.name.includes('mlp.c_proj'))) {
+    for (const { name } of bench.tensors.tensors.filter((tensor) => tensor.name.includes('mlp.c_proj'))) {
       expect(weights.get(name)).toBe(bench.model.weights.get(name));
     }
   });
 
   it('adds every patch to its layers and leaves the others and the base alone', async () => {
     const patches = [randomPatch('a', [1, 2], 10), randomPatch('b', [2, 3], 20)];
-    const names = [0, 1, 2, 3].map((layer) => bench.model.family.editable(layer).tensor);
+    const names = [0, 1, 2, 3].map(weightOf);
     const base = names.map((name) => bench.model.weights.get(name).floats.slice());
     const weights = await applyPatches(bench.model, patches);
     expect(weights.names.sort()).toEqual(names.slice(1));
@@ -147,29 +155,29 @@ describe('applyPatches', () => {
   it('frees what it made when a patch names a weight the model lacks', async () => {
     const good = randomPatch('a', [1], 30);
     const bad = randomPatch('b', [2], 31);
-    bad.layers[0].tensorName = 'transformer.h.9.mlp.c_proj.weight';
+    bad.deltas[0] = { ...bad.deltas[0], tensor: 'transformer.h.9.mlp.c_proj.weight' };
     await expect(applyPatches(bench.model, [good, bad])).rejects.toBeInstanceOf(ModelError);
-    expect(bench.model.weights.get(good.layers[0].tensorName).disposed).toBe(false);
+    expect(bench.model.weights.get(good.deltas[0].tensor).disposed).toBe(false);
   });
 });
 
-describe('the weights of a workbench', () => {
+describe('the weights of a session', () => {
   it('follow its stack, and come back bit for bit when everything is off', async () => {
     const prompts = ['The capital of', 'I'];
-    const before = await bench.predict(prompts);
+    const before = await predict(bench, prompts);
     const [a, b] = [randomPatch('a', [1, 2], 40), randomPatch('b', [2], 50)];
     bench.stack.push(a);
     bench.stack.push(b);
-    const { tensor } = bench.model.family.editable(2);
+    const tensor = weightOf(2);
     expect(relativeError((await bench.weights()).get(tensor).floats, expectedWeight(2, [a, b]))).toBeLessThan(1e-6);
     expect(await bench.weights()).toBe(await bench.weights());
-    expect(await bench.predict(prompts)).not.toEqual(before);
+    expect(await predict(bench, prompts)).not.toEqual(before);
 
     bench.stack.setEnabled('a', false);
     expect(relativeError((await bench.weights()).get(tensor).floats, expectedWeight(2, [b]))).toBeLessThan(1e-6);
     bench.stack.setEnabled('b', false);
     expect((await bench.weights()).get(tensor)).toBe(bench.model.weights.get(tensor));
-    expect(await bench.predict(prompts)).toEqual(before);
+    expect(await predict(bench, prompts)).toEqual(before);
 
     bench.stack.undo();
     bench.stack.undo();
@@ -177,19 +185,18 @@ describe('the weights of a workbench', () => {
     expect(relativeError(both, expectedWeight(2, [a, b]))).toBeLessThan(1e-6);
     bench.stack.remove('a');
     bench.stack.remove('b');
-    expect(await bench.predict(prompts)).toEqual(before);
+    expect(await predict(bench, prompts)).toEqual(before);
   });
 
   it('restore from a saved stack, unless a patch in it belongs to another model', async () => {
     const mine = randomPatch('a', [1], 60);
     const entries = [{ patch: mine, name: 'Mine', enabled: false }];
-    bench.restore(entries);
+    await bench.restore(entries);
     expect(bench.stack.entries).toEqual(entries);
     const foreign = { ...randomPatch('b', [1], 61), modelHash: 'f'.repeat(64), modelName: 'another' };
-    expect(() => bench.restore([{ patch: foreign, name: 'Foreign', enabled: true }])).toThrow(PatchError);
+    const restored = bench.restore([{ patch: foreign, name: 'Foreign', enabled: true }]);
+    await expect(restored).rejects.toBeInstanceOf(PatchError);
     expect(bench.stack.entries).toEqual(entries);
-    expect((await bench.weights()).get(mine.layers[0].tensorName)).toBe(
-      bench.model.weights.get(mine.layers[0].tensorName),
-    );
+    expect((await bench.weights()).get(weightOf(1))).toBe(bench.model.weights.get(weightOf(1)));
   });
 });

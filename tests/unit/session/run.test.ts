@@ -3,23 +3,29 @@
  * the loss is that of whole rows run anew, wherever the subject and the layers are.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runMemit } from '../../../src/engine/methods/memit/memit.ts';
-import type { Patch } from '../../../src/engine/patches/patch.ts';
-import { applyPatches } from '../../../src/engine/patches/patch-stack.ts';
-import { buildEditPrompts, type EditPrompts } from '../../../src/engine/targets/prompts.ts';
-import { runReportSchema } from '../../../src/engine/methods/report.ts';
-import { logProbability } from '../../../src/engine/model/sampling.ts';
-import { LOSS_THRESHOLD, type MemitSettings } from '../../../src/engine/methods/memit/settings.ts';
-import { optimizeTargets, type EditTarget } from '../../../src/engine/targets/targets.ts';
 import { CancelledError, EngineError, NotPositiveDefiniteError, RequestError } from '../../../src/engine/errors.ts';
-import { BLOCK_OUTPUTS } from '../../../src/engine/families/family.ts';
-import { batchOf, causalMask, forwardRows, gatherTokens } from '../../../src/engine/model/forward.ts';
+import { projectionOf } from '../../../src/engine/families/family.ts';
+import { memit } from '../../../src/engine/methods/memit/memit.ts';
+import type { MemitSettings } from '../../../src/engine/methods/memit/settings.ts';
+import type { MethodEvent } from '../../../src/engine/methods/method.ts';
+import { runReportSchema } from '../../../src/engine/methods/report.ts';
+import { batchOf, forwardRows, gatherTokens, placesOf } from '../../../src/engine/model/forward.ts';
+import { BLOCK_OUTPUTS } from '../../../src/engine/model/graphs.ts';
 import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
+import { logProbability } from '../../../src/engine/model/sampling.ts';
 import { EditedWeights, type WeightSet } from '../../../src/engine/model/weight-set.ts';
+import { applyPatches } from '../../../src/engine/patches/apply.ts';
+import type { Patch } from '../../../src/engine/patches/patch.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
+import { predict } from '../../../src/engine/session/asking.ts';
+import { runEdit } from '../../../src/engine/session/editing.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
+import { optimizeTargets } from '../../../src/engine/targets/optimize.ts';
+import { buildEditPrompts, type EditPrompts } from '../../../src/engine/targets/prompts.ts';
+import { LOSS_THRESHOLD, type EditTarget } from '../../../src/engine/targets/target.ts';
 import type { EditRequest } from '../../../src/engine/tokens/request.ts';
-import type { RunProgress, Workbench } from '../../../src/engine/session/workbench.ts';
 import { expectBelow, relativeError } from '../compare.ts';
+import { lowRank } from '../support.ts';
 import { openTiny } from '../tiny.ts';
 
 const settings: MemitSettings = {
@@ -42,7 +48,7 @@ const requests = [inner, first, single];
 const contexts = ['{}', 'The lake. {}', 'Here are the oranges. {}'];
 const prompts = ['The capital of the land is', 'Clark was born in', 'Another'];
 
-let bench: Workbench;
+let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openTiny();
@@ -59,13 +65,19 @@ async function failure(run: Promise<unknown>): Promise<unknown> {
   );
 }
 
-function promptsOf(model: Workbench, edits: readonly EditRequest[], templates: readonly string[]): EditPrompts[] {
-  const { contextLength } = model.model.config;
-  return edits.map((request) => buildEditPrompts(request, templates, model.tokenizer, contextLength));
+function promptsOf(edits: readonly EditRequest[], templates: readonly string[]): EditPrompts[] {
+  const { model, tokenizer } = bench;
+  return edits.map((request) => buildEditPrompts(request, templates, tokenizer, model.config.contextLength));
 }
 
-function targetsOf(model: Workbench, edits: readonly EditPrompts[], wanted: MemitSettings): Promise<EditTarget[]> {
-  return optimizeTargets(model.model, model.model.weights, edits, wanted, {}, () => undefined);
+/** The targets that a run of MEMIT would seek, at the last of its layers. */
+function targetsOf(
+  edits: readonly EditPrompts[],
+  wanted: MemitSettings,
+  weights: WeightSet = bench.model.weights,
+): Promise<EditTarget[]> {
+  const layer = wanted.layers[wanted.layers.length - 1];
+  return optimizeTargets(bench.model, weights, edits, { ...wanted, layer }, {}, () => undefined);
 }
 
 /** Logits at one position of `ids`, all of which run anew with `delta` added to block `layer`'s output at `lookup`. */
@@ -78,11 +90,12 @@ async function wholeRowLogits(
 ): Promise<Float32Array[]> {
   const { model } = bench;
   const { hiddenSize, layerCount } = model.config;
-  let hidden = await forwardRows(model, weights, batchOf([ids]), { through: layer });
+  const row = batchOf([ids]);
+  const places = placesOf(model, row);
+  let hidden = await forwardRows(model, weights, row, { through: layer });
   delta.forEach((value, d) => (hidden.floats[lookup * hiddenSize + d] += value));
   for (let above = layer + 1; above < layerCount; above += 1) {
-    const inputs = { hidden, causalMask: causalMask(model.runtime.device, ids.length) };
-    hidden = (await model.block(weights, above, inputs, [BLOCK_OUTPUTS.hidden])).hidden_out;
+    hidden = (await model.block(weights, above, { hidden, places }, [BLOCK_OUTPUTS.hidden])).hidden_out;
   }
   const logits: Float32Array[] = [];
   for (const position of positions) {
@@ -124,55 +137,55 @@ async function wholeRowKl({ klPrompt }: EditPrompts, layer: number, delta: Float
 }
 
 describe('a cancelled run', () => {
-  const moments: [string, (abort: () => void) => RunProgress][] = [
-    ['before the statistics', (abort) => ({ onPhase: (phase) => phase === 'statistics' && abort() })],
-    ['between two steps', (abort) => ({ onLosses: (losses) => losses[0].step === 3 && abort() })],
-    ['between two layers', (abort) => ({ onLayer: ({ layer }) => layer === 1 && abort() })],
+  /** When it is cancelled, and the steps that it has told of by then. */
+  const moments: [string, (event: MethodEvent) => boolean, number[]][] = [
+    ['before the statistics', (event) => event.kind === 'phase' && event.phase === 'statistics', []],
+    ['between two steps', (event) => event.kind === 'losses' && event.losses[0].step === 3, [0, 1, 2, 3]],
+    ['between two layers', (event) => event.kind === 'layer' && event.outcome.layer === 1, [0, 1, 2, 3, 4, 5, 6, 7]],
   ];
 
-  it.each(moments)('%s changes nothing, and the next run gives what an undisturbed one gives', async (_, progress) => {
-    const model = await openTiny();
-    const before = await model.predict(prompts);
-    const weights = await model.weights();
-    const abort = new AbortController();
-    const seen: number[] = [];
-    const { onLosses, ...rest } = progress(() => abort.abort());
-    const run = model.edit(requests, settings, {
-      job: { signal: abort.signal },
-      progress: {
-        ...rest,
-        onLosses: (losses) => {
-          seen.push(losses[0].step);
-          onLosses?.(losses);
+  it.each(moments)(
+    '%s changes nothing, and the next run gives what an undisturbed one gives',
+    async (_, now, steps) => {
+      const model = await openTiny();
+      const before = await predict(model, prompts);
+      const weights = await model.weights();
+      const abort = new AbortController();
+      const seen: number[] = [];
+      const run = runEdit(model, requests, settings, {
+        job: { signal: abort.signal },
+        onEvent: (event) => {
+          if (event.kind === 'losses') seen.push(event.losses[0].step);
+          if (now(event)) abort.abort();
         },
-      },
-    });
-    await expect(run).rejects.toBeInstanceOf(CancelledError);
-    if (onLosses) expect(seen).toEqual([0, 1, 2, 3]);
-    expect(model.stack.entries).toEqual([]);
-    expect(await model.weights()).toBe(weights);
-    expect(await model.predict(prompts)).toEqual(before);
+      });
+      await expect(run).rejects.toBeInstanceOf(CancelledError);
+      expect(seen).toEqual(steps);
+      expect(model.stack.entries).toEqual([]);
+      expect(await model.weights()).toBe(weights);
+      expect(await predict(model, prompts)).toEqual(before);
 
-    const again = await model.edit(requests, settings);
-    const undisturbed = await bench.edit(requests, settings);
-    expect(again.layers).toEqual(undisturbed.layers);
-    await model.dispose();
-  });
+      const again = await runEdit(model, requests, settings);
+      const undisturbed = await runEdit(bench, requests, settings);
+      expect(again.deltas).toEqual(undisturbed.deltas);
+      await model.dispose();
+    },
+  );
 });
 
 describe('a failing run', () => {
   it('whose loss overflows says so and changes nothing', async () => {
-    const before = await bench.predict(prompts);
-    const error = await failure(bench.edit(requests, { ...settings, weightDecay: 1e308 }, { contexts }));
+    const before = await predict(bench, prompts);
+    const error = await failure(runEdit(bench, requests, { ...settings, weightDecay: 1e308 }, { contexts }));
     expect(error).toBeInstanceOf(EngineError);
     expect((error as EngineError).code).toBe('numeric');
     expect((error as EngineError).message).toMatch(/is not a number at step 1/);
     expect(bench.stack.entries).toEqual([]);
-    expect(await bench.predict(prompts)).toEqual(before);
+    expect(await predict(bench, prompts)).toEqual(before);
   });
 
   it('whose solve meets a matrix that is not positive definite says so and changes nothing', async () => {
-    const before = await bench.predict(prompts);
+    const before = await predict(bench, prompts);
     const { intermediateSize, hiddenSize } = bench.model.config;
     const negative = Tensor.zeros([intermediateSize, intermediateSize]);
     for (let f = 0; f < intermediateSize; f += 1) negative.floats[f * intermediateSize + f] = -1e3;
@@ -182,55 +195,53 @@ describe('a failing run', () => {
       negative.floats.map((value) => -value),
       negative.dims,
     );
-    const tensor = model.family.editable(1).tensor;
+    const { tensor } = projectionOf(model.family, 1, 'mlp-output');
     const weight = model.weights.get(tensor).floats.slice();
     const layers: number[] = [];
-    const run = runMemit(
-      {
-        model,
-        tokenizer,
-        weights: model.weights,
-        requests,
-        contexts,
-        settings,
-        covarianceOf: (layer) => Promise.resolve(layer === 1 ? positive : negative),
-      },
+    const covarianceOf = (layer: number): Promise<Tensor> => Promise.resolve(layer === 1 ? positive : negative);
+    const run = memit.run(
+      { model, tokenizer, weights: model.weights, contexts, statistics: { covarianceOf } },
+      requests,
+      settings,
       {},
-      { onLayer: ({ layer }) => layers.push(layer) },
+      (event) => {
+        if (event.kind === 'layer') layers.push(event.outcome.layer);
+      },
     );
     await expect(run).rejects.toBeInstanceOf(NotPositiveDefiniteError);
     expect(layers).toEqual([1]);
     expect(weight.length).toBe(intermediateSize * hiddenSize);
     expect(model.weights.get(tensor).floats).toEqual(weight);
-    expect(await bench.predict(prompts)).toEqual(before);
-    expect((await bench.edit([inner], settings, { contexts })).layers).toHaveLength(2);
+    expect(await predict(bench, prompts)).toEqual(before);
+    expect((await runEdit(bench, [inner], settings, { contexts })).deltas).toHaveLength(2);
   });
 });
 
 describe('the seed', () => {
   it('decides the contexts and, with them, every bit of the update', async () => {
     const other = await openTiny();
-    const one = await bench.edit([inner], settings);
-    const two = await other.edit([inner], settings);
+    const one = await runEdit(bench, [inner], settings);
+    const two = await runEdit(other, [inner], settings);
     expect(two.contexts).toEqual(one.contexts);
     expect(one.contexts[0]).toBe('{}');
     expect(one.contexts).toHaveLength(6);
-    expect(two.layers).toEqual(one.layers);
+    expect(two.deltas).toEqual(one.deltas);
     expect(runReportSchema.parse(two.report).losses).toEqual(runReportSchema.parse(one.report).losses);
-    const another = await other.edit([inner], { ...settings, seed: 4 });
+    const another = await runEdit(other, [inner], { ...settings, seed: 4 });
     expect(another.contexts).not.toEqual(one.contexts);
-    expect(relativeError(another.layers[0].residual, one.layers[0].residual)).toBeGreaterThan(1e-4);
+    const [residual, otherResidual] = [one, another].map(({ deltas }) => lowRank(deltas[0]).left);
+    expect(relativeError(otherResidual, residual)).toBeGreaterThan(1e-4);
     await other.dispose();
   });
 });
 
 describe('a batch of edits', () => {
   it('gives each what it gets alone', async () => {
-    const edits = promptsOf(bench, requests, contexts);
+    const edits = promptsOf(requests, contexts);
     expect(new Set(edits.map(({ contexts: [{ ids }] }) => ids.length)).size).toBe(3);
-    const together = await targetsOf(bench, edits, settings);
+    const together = await targetsOf(edits, settings);
     for (const [i, edit] of edits.entries()) {
-      const [alone] = await targetsOf(bench, [edit], settings);
+      const [alone] = await targetsOf([edit], settings);
       expectBelow('batched: δ of an edit against δ alone', relativeError(together[i].delta, alone.delta), 1e-5);
       expect(relativeError(together[i].z, alone.z)).toBeLessThan(1e-5);
       expect(alone.losses.map(({ edit: index }) => index)).toEqual(alone.losses.map(() => 0));
@@ -245,10 +256,8 @@ describe('a batch of edits', () => {
     const sharp = new EditedWeights(model.weights);
     sharp.replace(gain, await model.linalg.addScaled(sharp.get(gain), 4, sharp.get(gain), 0));
     const wanted = { ...settings, steps: 20, learningRate: 1, clampNormFactor: 4, weightDecay: 0.05, klFactor: 1e-4 };
-    const edits = promptsOf(bench, [{ ...final, targetNew: 'the' }, inner, final, first], contexts);
-    const targets = (some: readonly EditPrompts[]): Promise<EditTarget[]> =>
-      optimizeTargets(model, sharp, some, wanted, {}, () => undefined);
-    const together = await targets(edits);
+    const edits = promptsOf([{ ...final, targetNew: 'the' }, inner, final, first], contexts);
+    const together = await targetsOf(edits, wanted, sharp);
     const evaluations = together.map(({ losses }) => losses.length);
     expect(evaluations[0]).toBeLessThan(wanted.steps);
     expect(evaluations[2]).toBeLessThan(wanted.steps);
@@ -265,7 +274,7 @@ describe('a batch of edits', () => {
       expect(last.deltaNorm / Math.hypot(...delta)).toBeCloseTo(1, 6);
       expect(last.decay).toBeCloseTo((wanted.weightDecay * Math.hypot(...delta)) / initialNorm ** 2, 6);
 
-      const [alone] = await targets([edit]);
+      const [alone] = await targetsOf([edit], wanted, sharp);
       expect(alone.losses).toHaveLength(evaluations[i]);
       expectBelow('batched with edits that stop early: δ', relativeError(delta, alone.delta), 1e-5);
     }
@@ -273,11 +282,11 @@ describe('a batch of edits', () => {
   });
 
   it('makes one step fewer than there are evaluations', async () => {
-    const edits = promptsOf(bench, [inner], contexts);
-    const [one] = await targetsOf(bench, edits, { ...settings, steps: 1 });
+    const edits = promptsOf([inner], contexts);
+    const [one] = await targetsOf(edits, { ...settings, steps: 1 });
     expect(one.losses).toHaveLength(1);
     expect(one.delta.every((value) => value === 0)).toBe(true);
-    const [two] = await targetsOf(bench, edits, { ...settings, steps: 2 });
+    const [two] = await targetsOf(edits, { ...settings, steps: 2 });
     // Adam's first step moves every entry by the learning rate, whatever its gradient.
     two.delta.forEach((value) => expect(Math.abs(value)).toBeCloseTo(settings.learningRate, 2));
   });
@@ -291,9 +300,9 @@ describe('the loss', () => {
     ['of a subject of one token', [single], contexts, [1]],
     ['with the last layer of the model as target', [final], contexts, [3]],
   ] as const)('%s is that of whole rows run anew', async (_, edits, templates, layers) => {
-    const all = promptsOf(bench, edits, templates);
+    const all = promptsOf(edits, templates);
     const wanted = { ...settings, layers: [...layers] };
-    const targets = await targetsOf(bench, all, wanted);
+    const targets = await targetsOf(all, wanted);
     for (const [i, { delta, losses, z, initialNorm }] of targets.entries()) {
       const start = losses[0];
       const end = losses[losses.length - 1];
@@ -316,14 +325,14 @@ describe('the loss', () => {
   });
 
   it('is taken over a subject that is one token at the first place', () => {
-    const [{ contexts: located }] = promptsOf(bench, [single], ['{}']);
+    const [{ contexts: located }] = promptsOf([single], ['{}']);
     expect(located[0].subjectRange).toEqual([0, 1]);
     expect(located[0].lookupIndex).toBe(0);
   });
 
   it('moves δ no further than the clamp allows', async () => {
     const wanted = { ...settings, clampNormFactor: 0.02 };
-    const [{ delta, initialNorm, losses }] = await targetsOf(bench, promptsOf(bench, [inner], contexts), wanted);
+    const [{ delta, initialNorm, losses }] = await targetsOf(promptsOf([inner], contexts), wanted);
     expect(losses).toHaveLength(settings.steps);
     expect(Math.hypot(...delta) / initialNorm).toBeCloseTo(0.02, 6);
   });
@@ -335,8 +344,10 @@ describe('the weight of the statistics', () => {
     const { model, tokenizer, covariances } = bench;
     await covariances.prepare(wanted.layers);
     const { covarianceOf } = covariances;
-    const inputs = { model, tokenizer, requests: edits, contexts: ['{}'], settings: wanted, covarianceOf };
-    const { updates, targets } = await runMemit({ ...inputs, weights: model.weights });
+    const context = { model, tokenizer, weights: model.weights, contexts: ['{}'], statistics: { covarianceOf } };
+    const { deltas } = await memit.run(context, edits, wanted, {}, () => undefined);
+    const located = promptsOf(edits, ['{}']);
+    const targets = await targetsOf(located, wanted);
     const patch: Patch = {
       id: 'patch',
       name: 'patch',
@@ -347,13 +358,13 @@ describe('the weight of the statistics', () => {
       requests: [...edits],
       settings: wanted,
       contexts: ['{}'],
-      layers: updates,
+      deltas,
       report: null,
     };
     const edited = await applyPatches(model, [patch]);
     const left: number[] = [];
-    for (const [i, { contexts: located }] of promptsOf(bench, edits, ['{}']).entries()) {
-      const [{ ids, lookupIndex }] = located;
+    for (const [i, { contexts: rows }] of located.entries()) {
+      const [{ ids, lookupIndex }] = rows;
       const through = wanted.layers[wanted.layers.length - 1];
       const hidden = await forwardRows(model, edited, batchOf([ids]), { through });
       const state = (await gatherTokens(model, hidden, [lookupIndex])).floats;
@@ -377,11 +388,11 @@ describe('the weight of the statistics', () => {
 describe('a run in the last layer', () => {
   it('makes the new object more probable, until it is taken back', async () => {
     const wanted = { ...settings, layers: [2, 3], steps: 15, covarianceWeight: 1e-3 };
-    const patch = await bench.edit([final], wanted, { contexts });
+    const patch = await runEdit(bench, [final], wanted, { contexts });
     const report = runReportSchema.parse(patch.report);
     expect(report.layers.map(({ layer }) => layer)).toEqual([2, 3]);
     expect(report.layers[1].meanResidual).toBeLessThan(report.layers[0].meanResidual);
-    const [edit] = promptsOf(bench, [final], ['{}']);
+    const [edit] = promptsOf([final], ['{}']);
     const probability = async (): Promise<number> => {
       const [logits] = await nextTokenLogits(bench.model, await bench.weights(), [edit.contexts[0].ids]);
       return logProbability(logits, edit.targetIds[0]);
@@ -405,7 +416,7 @@ describe('what cannot be run', () => {
     ['a learning rate that is not a number', { learningRate: Number.NaN }, /“learningRate”/],
     ['a covariance weight of zero', { covarianceWeight: 0 }, /“covarianceWeight”/],
   ])('%s is refused', async (_, change, message) => {
-    const error = await failure(bench.edit(requests, { ...settings, ...change }, { contexts }));
+    const error = await failure(runEdit(bench, requests, { ...settings, ...change }, { contexts }));
     expect(error).toBeInstanceOf(EngineError);
     expect(error).toMatchObject({ code: 'input', message: expect.stringMatching(message) as string });
   });
@@ -416,12 +427,12 @@ describe('what cannot be run', () => {
     ['a context without a place', ['{}', 'The lake.'], /template 2 must hold exactly one/],
     ['a context with two', ['{}', '{} and {}'], /template 2 must hold exactly one/],
   ])('%s is refused', async (_, templates, message) => {
-    const error = await failure(bench.edit(requests, settings, { contexts: templates }));
+    const error = await failure(runEdit(bench, requests, settings, { contexts: templates }));
     expect(error).toMatchObject({ code: 'input', message: expect.stringMatching(message) as string });
   });
 
   it('an empty list of edits is refused', async () => {
-    expect(await failure(bench.edit([], settings, { contexts }))).toMatchObject({ code: 'input' });
+    expect(await failure(runEdit(bench, [], settings, { contexts }))).toMatchObject({ code: 'input' });
   });
 
   it.each([
@@ -430,19 +441,19 @@ describe('what cannot be run', () => {
     ['an empty object', { targetNew: '' }, 'object'],
     ['a prompt that fills the context', { prompt: `{} ${'is '.repeat(70)}` }, 'prompt'],
   ])('%s is refused before anything is computed', async (_, change, field) => {
-    const phases: string[] = [];
-    const run = bench.edit([inner, { ...inner, ...change }], settings, {
+    const events: MethodEvent[] = [];
+    const run = runEdit(bench, [inner, { ...inner, ...change }], settings, {
       contexts,
-      progress: { onPhase: (phase) => phases.push(phase) },
+      onEvent: (event) => events.push(event),
     });
     const error = await failure(run);
     expect(error).toBeInstanceOf(RequestError);
     expect((error as RequestError).field).toBe(field);
-    expect(phases).toEqual([]);
+    expect(events).toEqual([]);
   });
 
   it('a prompt that a context makes too long is refused', async () => {
     const long = ['{}', `${'is '.repeat(60)}. {}`];
-    expect(await failure(bench.edit([inner], settings, { contexts: long }))).toMatchObject({ field: 'prompt' });
+    expect(await failure(runEdit(bench, [inner], settings, { contexts: long }))).toMatchObject({ field: 'prompt' });
   });
 });

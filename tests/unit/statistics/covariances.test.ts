@@ -1,15 +1,21 @@
 /** Where covariances come from: memory, the file beside the model, the host's store, and the text, in this order. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CancelledError, EngineError } from '../../../src/engine/errors.ts';
-import {
-  Covariances,
-  sha256,
-  type CovarianceSources,
-  type StatisticsStore,
-} from '../../../src/engine/statistics/covariances.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
+import { Covariances } from '../../../src/engine/statistics/covariances.ts';
 import { computeSecondMoments } from '../../../src/engine/statistics/second-moment.ts';
-import { readStatistics, writeStatistics } from '../../../src/engine/statistics/statistics-file.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
+import { ShippedStatistics } from '../../../src/engine/statistics/shipped-statistics.ts';
+import {
+  readStatistics,
+  writeStatistics,
+  type StatisticsFile,
+} from '../../../src/engine/statistics/statistics-file.ts';
+import type { StatisticsSource } from '../../../src/engine/statistics/statistics-source.ts';
+import { StoredStatistics, type StatisticsStore } from '../../../src/engine/statistics/stored-statistics.ts';
+import { documentsOf, TextStatistics } from '../../../src/engine/statistics/text-statistics.ts';
+import { ModelTokenizer } from '../../../src/engine/tokens/tokenizer.ts';
+import { sha256Text, type ModelIdentity } from '../../../src/engine/weights/model-hash.ts';
 import { relativeError } from '../compare.ts';
 import { openModel, TINY_MODEL } from '../support.ts';
 import { TINY_TEXT } from '../tiny.ts';
@@ -33,7 +39,7 @@ class CountingStore implements StatisticsStore {
   }
 }
 
-let bench: Workbench;
+let bench: ModelSession;
 let store: CountingStore;
 
 beforeAll(async () => {
@@ -46,13 +52,35 @@ beforeEach(() => {
   store = new CountingStore();
 });
 
-function covariances(sources: Partial<CovarianceSources> = {}): Covariances {
-  const { hash: modelHash, tokenizer } = bench;
-  return new Covariances(bench.model, { modelHash, tokenizer, text: TINY_TEXT, shipped: null, store, ...sources });
+interface Given {
+  identity: ModelIdentity;
+  text: string | null;
+  shipped: StatisticsFile | null;
 }
 
+/** The sources as an opened model has them: the file, the store and the text, the last two where there is a text. */
+async function covariances(given: Partial<Given> = {}): Promise<Covariances> {
+  const { model, tokenizer } = bench;
+  const { identity, text, shipped }: Given = { identity: bench.identity, text: TINY_TEXT, shipped: null, ...given };
+  const { device } = model.runtime;
+  const sources: StatisticsSource[] = [];
+  if (shipped) sources.push(new ShippedStatistics(device, shipped, 128));
+  if (text !== null) {
+    sources.push(new StoredStatistics(device, store, identity, await sha256Text(text), 128));
+    sources.push(new TextStatistics(model, tokenizer, text));
+  }
+  return new Covariances(model.linalg, sources);
+}
+
+/** Another model, to whoever asks for its identity. */
+const another: ModelIdentity = {
+  hash: 'f'.repeat(64),
+  is: async (hash) => hash === another.hash,
+  formerHash: async () => another.hash,
+};
+
 function documents(): number[][] {
-  return TINY_TEXT.split('\n').map((line) => bench.tokenizer.encode(line, { special: false }));
+  return TINY_TEXT.split('\n').map((line) => bench.tokenizer.encode(line, { special: true }));
 }
 
 async function failure(run: Promise<unknown>): Promise<EngineError> {
@@ -63,7 +91,7 @@ async function failure(run: Promise<unknown>): Promise<EngineError> {
 
 describe('Covariances', () => {
   it('computes from the text, line by line, and stores a file per layer', async () => {
-    const fresh = covariances();
+    const fresh = await covariances();
     expect(fresh.tokens).toBe(0);
     await fresh.prepare([1, 2]);
     const expected = await computeSecondMoments(bench.model, documents(), [1, 2]);
@@ -73,14 +101,16 @@ describe('Covariances', () => {
     }
     expect([store.reads, store.writes]).toEqual([2, 2]);
     expect(store.files.size).toBe(2);
-    const read = await Promise.all([...store.files.values()].map((bytes) => readStatistics(bytes, bench.hash, 128)));
+    const read = await Promise.all(
+      [...store.files.values()].map((bytes) => readStatistics(bytes, bench.identity, 128)),
+    );
     expect(read.map(({ layers }) => [...layers.keys()])).toEqual([[1], [2]]);
-    expect(read[0].textHash).toBe(await sha256(TINY_TEXT));
+    expect(read[0].textHash).toBe(await sha256Text(TINY_TEXT));
     fresh.dispose();
   });
 
   it('keeps what it has: a second time nothing is read, only a new layer is computed', async () => {
-    const fresh = covariances();
+    const fresh = await covariances();
     await fresh.prepare([1]);
     const matrix = await fresh.covarianceOf(1);
     const progress: number[] = [];
@@ -98,7 +128,7 @@ describe('Covariances', () => {
   });
 
   it('factors a layer once, and has no factor of a matrix that is not positive definite', async () => {
-    const fresh = covariances();
+    const fresh = await covariances();
     await fresh.prepare([1]);
     const factor = await fresh.factorOf(1);
     expect(factor).not.toBeNull();
@@ -107,17 +137,17 @@ describe('Covariances', () => {
 
     const singular = { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 7, layers: new Map() };
     singular.layers.set(1, new Float32Array(128 * 128).fill(1));
-    const shipped = await readStatistics(await writeStatistics(singular, 128), bench.hash, 128);
-    const given = covariances({ shipped });
+    const shipped = await readStatistics(await writeStatistics(singular, 128), bench.identity, 128);
+    const given = await covariances({ shipped });
     await given.prepare([1]);
     expect(await given.factorOf(1)).toBeNull();
     given.dispose();
   });
 
   it('takes from the store what another run computed, bit for bit', async () => {
-    const writer = covariances();
+    const writer = await covariances();
     await writer.prepare([1, 2]);
-    const reader = covariances();
+    const reader = await covariances();
     const progress: number[] = [];
     await reader.prepare([2, 1], {
       onProgress: (done) => {
@@ -133,11 +163,10 @@ describe('Covariances', () => {
   });
 
   it('does not take the statistics of another text or another model', async () => {
-    await covariances().prepare([1]);
-    await covariances({ text: `${TINY_TEXT}\nAnother line.` }).prepare([1]);
+    await (await covariances()).prepare([1]);
+    await (await covariances({ text: `${TINY_TEXT}\nAnother line.` })).prepare([1]);
     expect(store.writes).toBe(2);
-    const other = 'f'.repeat(64);
-    await covariances({ modelHash: other }).prepare([1]);
+    await (await covariances({ identity: another })).prepare([1]);
     expect(store.writes).toBe(3);
   });
 
@@ -147,15 +176,15 @@ describe('Covariances', () => {
     ["another model's", (files, key) => files.set(key, files.get('another')!)],
     ["another layer's", (files, key) => files.set(key, files.get('layer 2')!)],
   ])('computes anew, and replaces, a stored file that is %s', async (_, damage) => {
-    const writer = covariances();
+    const writer = await covariances();
     await writer.prepare([1]);
     const [key, good] = [...store.files][0];
-    await covariances().prepare([2]);
+    await (await covariances()).prepare([2]);
     store.files.set('layer 2', [...store.files.values()][1]);
-    await covariances({ modelHash: 'f'.repeat(64) }).prepare([1]);
+    await (await covariances({ identity: another })).prepare([1]);
     store.files.set('another', [...store.files.values()].at(-1)!);
     damage(store.files, key);
-    const reader = covariances();
+    const reader = await covariances();
     await reader.prepare([1]);
     expect((await reader.covarianceOf(1)).floats).toEqual((await writer.covarianceOf(1)).floats);
     expect(store.files.get(key)).toEqual(good);
@@ -167,8 +196,8 @@ describe('Covariances', () => {
       { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 77, layers: new Map([[1, matrix]]) },
       128,
     );
-    const shipped = await readStatistics(bytes, bench.hash, 128);
-    const given = covariances({ shipped });
+    const shipped = await readStatistics(bytes, bench.identity, 128);
+    const given = await covariances({ shipped });
     await given.prepare([1]);
     expect((await given.covarianceOf(1)).floats).toEqual(shipped.layers.get(1));
     expect(given.tokens).toBe(77);
@@ -180,7 +209,7 @@ describe('Covariances', () => {
   });
 
   it('leaves nothing half done when it is cancelled', async () => {
-    const fresh = covariances({ text: Array.from({ length: 30 }, () => TINY_TEXT).join('\n') });
+    const fresh = await covariances({ text: Array.from({ length: 30 }, () => TINY_TEXT).join('\n') });
     const abort = new AbortController();
     let calls = 0;
     const run = fresh.prepare([1], {
@@ -201,8 +230,22 @@ describe('Covariances', () => {
     ['without a text', null, /no statistics for layer 1, 2 and no text/],
     ['with a text that holds nothing', '\n\n', /holds no token/],
   ])('%s says so', async (_, text, message) => {
-    const error = await failure(covariances({ text }).prepare([1, 2]));
+    const error = await failure((await covariances({ text })).prepare([1, 2]));
     expect(error.code).toBe('statistics');
     expect(error.message).toMatch(message);
+  });
+});
+
+describe('documents', () => {
+  it('are the lines of the text, each begun as the tokenizer begins a text; what is empty stays so', () => {
+    const folder = 'tests/reference/models/llama-form';
+    const tokenizer = ModelTokenizer.create(readFileSync(`${folder}/tokenizer.json`, 'utf8'), '{}');
+    const documents = documentsOf('The town\n\nA lake', tokenizer);
+    expect(documents.map(({ length }) => length > 0)).toEqual([true, false, true]);
+    for (const [i, line] of ['The town', '', 'A lake'].entries()) {
+      const plain = tokenizer.encode(line, { special: false });
+      expect(documents[i].slice(documents[i].length - plain.length)).toEqual(plain);
+      expect(documents[i].length - plain.length).toBe(line === '' ? 0 : 1);
+    }
   });
 });

@@ -1,15 +1,15 @@
 /** C = Σ k kᵀ / count against the sum taken token by token in double precision; cancels and refusals. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError, EngineError } from '../../../src/engine/errors.ts';
-import { BLOCK_OUTPUTS } from '../../../src/engine/families/family.ts';
 import { batchOf, forwardRows } from '../../../src/engine/model/forward.ts';
+import { BLOCK_OUTPUTS } from '../../../src/engine/model/graphs.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 import { computeSecondMoments } from '../../../src/engine/statistics/second-moment.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { relativeError } from '../compare.ts';
 import { openModel, TINY_MODEL } from '../support.ts';
 import { randomFloats } from '../weights/support.ts';
 
-let bench: Workbench;
+let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openModel(TINY_MODEL);

@@ -1,9 +1,9 @@
 /** Causal traces against the PyTorch oracle's: every grid, to 1e-4 in probability. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import type { GridSpec, TraceSettings } from '../../../src/engine/tracing/settings.ts';
 import type { PromptTrace } from '../../../src/engine/tracing/trace.ts';
 import { expectBelow } from '../compare.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 /** What trace_oracle.py writes; tests/reference/README.md says what each number is. */
 export interface TraceGolden {
@@ -34,8 +34,8 @@ export function worstOf(actual: readonly (readonly number[])[], expected: readon
 }
 
 /** @param name of the model, in the quantities that are printed */
-export function testTraceParity(name: string, oracle: TraceGolden, open: () => Promise<Workbench>): void {
-  let bench: Workbench;
+export function testTraceParity(name: string, oracle: TraceGolden, open: () => Promise<ModelSession>): void {
+  let bench: ModelSession;
 
   beforeAll(async () => {
     bench = await open();

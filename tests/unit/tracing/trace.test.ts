@@ -4,10 +4,11 @@ import { CancelledError, RequestError } from '../../../src/engine/errors.ts';
 import { gridsOf, type TraceSettings } from '../../../src/engine/tracing/settings.ts';
 import { subjectNoise } from '../../../src/engine/tracing/subject-noise.ts';
 import { tracePrompt, TRACE_MEMORY, type PromptTrace, type TraceProgress } from '../../../src/engine/tracing/trace.ts';
-import type { Workbench } from '../../../src/engine/session/workbench.ts';
 import { golden } from '../support.ts';
 import { openTiny } from '../tiny.ts';
 import { worstOf, type TraceGolden } from './parity.ts';
+import { runEdit } from '../../../src/engine/session/editing.ts';
+import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 const settings: TraceSettings & { noise: number } = {
   kinds: ['hidden', 'mlp', 'attention'],
@@ -20,7 +21,7 @@ const settings: TraceSettings & { noise: number } = {
 };
 const request = { prompt: 'The capital of {} is', subject: 'the land' };
 
-let bench: Workbench;
+let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openTiny();
@@ -118,8 +119,8 @@ describe('a trace', () => {
   });
 
   it('is of the weights it is given', async () => {
-    const patch = await bench.edit([{ ...request, targetNew: 'on' }], {
-      ...bench.preset.settings,
+    const patch = await runEdit(bench, [{ ...request, targetNew: 'on' }], {
+      ...bench.preset('memit').settings,
       layers: [1, 2],
       steps: 2,
       covarianceWeight: 10,

@@ -1,5 +1,6 @@
 /** Small safetensors files and seeded numbers for the tests of weights and exporting. */
 import { memorySource } from '../../../src/engine/weights/byte-source.ts';
+import { collect, safetensorsParts } from '../../../src/engine/weights/safetensors-writer.ts';
 import { readSafetensors, type SafetensorsFile } from '../../../src/engine/weights/safetensors.ts';
 
 /** A file from header text (or bytes) and data; the header's length is right unless `length` says otherwise. */
@@ -29,4 +30,18 @@ export function randomFloats(count: number, seed: number, scale = 1): Float32Arr
 
 export function bytesOf(values: Float32Array | Uint32Array | Uint16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** A file of tensors, each filled with `fill` plus its own place. */
+export function tensorFile(names: readonly string[], fill = 1): Promise<Uint8Array> {
+  return collect(
+    safetensorsParts(
+      names.map((name, i) => ({
+        name,
+        dtype: 'F32',
+        shape: [2],
+        bytes: () => bytesOf(Float32Array.of(fill + i, -fill - i)),
+      })),
+    ),
+  );
 }

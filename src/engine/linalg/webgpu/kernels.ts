@@ -17,6 +17,11 @@ export const THREADS = 256;
 /** Columns that one workgroup of scatter_add_rows takes. */
 export const COLUMN_THREADS = 64;
 
+/** Workgroups of a kernel with {@link THREADS} threads, each of which takes one element. */
+export function workgroupsFor(elements: number): number {
+  return Math.ceil(elements / THREADS);
+}
+
 /** WGSL before the files of a product's kernel: the type of the operands in memory, and what that asks for. */
 const STORED_FLOATS = 'alias Stored = f32;';
 const STORED_HALVES = 'enable f16;\nalias Stored = f16;';
@@ -75,7 +80,7 @@ export const skinnyRowsSubgroups = {
   prelude: `${ENABLE_SUBGROUPS}\n${STORED_FLOATS}`,
 } as const;
 
-/** The same kernel of a product for operands of float16. */
+/** The kernel of a product, for operands of float16. */
 export function withHalves<K extends { prelude: string }>(kernel: K): K {
   return { ...kernel, prelude: kernel.prelude.replace(STORED_FLOATS, STORED_HALVES) };
 }
@@ -107,13 +112,18 @@ export const residual = {
   parameters: { ...RESIDUAL.parameters, covarianceWeight: 'f32', first: 'u32', rows: 'u32' },
 } as const;
 
-const LOSS = { file: 'loss.wgsl', parameters: { width: 'u32' } } as const;
+const LOSS = { file: 'loss.wgsl', joined: ['reduction.wgsl'], parameters: { width: 'u32' } } as const;
 export const crossEntropy = { ...LOSS, entryPoint: 'cross_entropy' } as const;
 export const klDivergence = { ...LOSS, entryPoint: 'kl_divergence' } as const;
 export const logSoftmax = { ...LOSS, entryPoint: 'log_softmax' } as const;
 
+const NORMS = { file: 'norms.wgsl', joined: ['reduction.wgsl'], parameters: { size: 'u32' } } as const;
+export const rowNorms = { ...NORMS, entryPoint: 'row_norms' } as const;
+export const sumOfSquares = { ...NORMS, entryPoint: 'sum_of_squares' } as const;
+
 export const adamStep = {
   file: 'adam.wgsl',
+  joined: ['reduction.wgsl'],
   entryPoint: 'adam_step',
   parameters: {
     width: 'u32',
@@ -130,11 +140,10 @@ export const adamStep = {
 const ROWS = { file: 'rows.wgsl', parameters: { width: 'u32', count: 'u32', alpha: 'f32' } } as const;
 export const gatherRows = { ...ROWS, entryPoint: 'gather_rows' } as const;
 export const scatterAddRows = { ...ROWS, entryPoint: 'scatter_add_rows' } as const;
-export const rowNorms = { ...ROWS, entryPoint: 'row_norms' } as const;
 
 export const writeColumns = {
   file: 'columns.wgsl',
-  parameters: { size: 'u32', width: 'u32', target_width: 'u32', start: 'u32' },
+  parameters: { size: 'u32', width: 'u32', targetWidth: 'u32', start: 'u32' },
   entryPoint: 'write_columns',
 } as const;
 
@@ -145,4 +154,3 @@ const ELEMENTWISE = {
 export const addScaled = { ...ELEMENTWISE, entryPoint: 'add_scaled' } as const;
 export const sumSlices = { ...ELEMENTWISE, entryPoint: 'sum_slices' } as const;
 export const transpose = { ...ELEMENTWISE, entryPoint: 'transpose' } as const;
-export const sumOfSquares = { ...ELEMENTWISE, entryPoint: 'sum_of_squares' } as const;

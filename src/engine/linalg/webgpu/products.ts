@@ -71,7 +71,7 @@ export function piecesOf(device: ProductDevice, product: Product): { pieces: num
   return { pieces, length: Math.floor(k / pieces / ALIGNMENT) * ALIGNMENT };
 }
 
-/** The same as {@link productSteps}, in pieces along k that are computed side by side into `partial` [pieces, m, n] and added up. */
+/** The dispatches of a product in {@link piecesOf} along k, which are computed side by side into `partial` [pieces, m, n] and added up. */
 export function piecewiseProductSteps(
   device: ProductDevice,
   product: Product,
@@ -105,7 +105,7 @@ export function piecewiseProductSteps(
       kernel: kernels.sumSlices,
       values: { size: pieces * m * n, columns: m * n, alpha, beta: Number(accumulate) },
       tensors: [partial, sliceOf(c)],
-      workgroups: Math.ceil((m * n) / kernels.THREADS),
+      workgroups: kernels.workgroupsFor(m * n),
     }),
   );
   return steps;

@@ -6,15 +6,16 @@ import { readFloats, type GpuDevice } from '../../runtime/device.ts';
 import type { TensorScope } from '../../runtime/scope.ts';
 import type { Tensor } from '../../runtime/tensor.ts';
 import { regularizedResidual, transposed } from '../dense.ts';
+import type { GpuContext } from './context.ts';
 import { type Dispatch, dispatch, type KernelRunner } from './kernel-runner.ts';
 import * as kernels from './kernels.ts';
 import { block, matrixOf, rowSlabs, sliceOf } from './matrix.ts';
 
-/** Refines A with (λC + KᵀK)·A = K, one right-hand side a column: K, corrections and residuals are [size, count]. */
+/** Refines A with (λC + KKᵀ)·A = K, one key a column: K, corrections and residuals are [size, count]. */
 export interface Refinement {
   /** Adds a correction to the solution, which is 0 at first. */
   add(correction: Tensor): Promise<void>;
-  /** K − (λC + KᵀK)A, rounded to float32 at the end only; overwritten by the next call. */
+  /** K − (λC + KKᵀ)A, rounded to float32 at the end only; overwritten by the next call. */
   residual(): Promise<Tensor>;
   /** Takes the last correction back. */
   takeBack(): void;
@@ -27,18 +28,24 @@ export interface System {
   readonly covariance: Tensor;
   /** λ. */
   readonly covarianceWeight: number;
-  /** K, one key a row: [count, size]. */
+  /** One key a row: [count, size]. */
   readonly keys: Tensor;
-  /** The same, one key a column: [size, count]. */
+  /** One key a column, K: [size, count]. */
   readonly columns: Tensor;
 }
 
+/** On the GPU where that keeps two-float arithmetic, else on the CPU. What it allocates belongs to the scope. */
+export async function openRefinement(gpu: GpuContext, scope: TensorScope, system: System): Promise<Refinement> {
+  return gpu.twoFloat ? new TwoFloatRefinement(gpu, scope, system) : DoubleRefinement.open(gpu.device, scope, system);
+}
+
 /** With the kernels of shaders/residual.wgsl. What it allocates belongs to the scope. */
-export class TwoFloatRefinement implements Refinement {
+class TwoFloatRefinement implements Refinement {
   readonly #device: GpuDevice;
   readonly #runner: KernelRunner;
   readonly #scope: TensorScope;
   readonly #system: System;
+  /** What one binding may hold of C. */
   readonly #bindingBytes: number;
   readonly #products: Tensor;
   readonly #residual: Tensor;
@@ -46,14 +53,13 @@ export class TwoFloatRefinement implements Refinement {
   #solution: Tensor;
   #previous: Tensor | null = null;
 
-  /** @param bindingBytes what one binding may hold of C */
-  constructor(device: GpuDevice, runner: KernelRunner, scope: TensorScope, system: System, bindingBytes: number) {
+  constructor({ device, runner, products }: GpuContext, scope: TensorScope, system: System) {
     const [size, count] = system.columns.dims;
     this.#device = device;
     this.#runner = runner;
     this.#scope = scope;
     this.#system = system;
-    this.#bindingBytes = bindingBytes;
+    this.#bindingBytes = products.bindingBytes;
     this.#products = scope.track(device.allocate([count, count, 2], 'float32', 'KᵀA'));
     this.#residual = scope.track(device.allocate([size, count], 'float32', 'residual'));
     this.#solution = scope.track(device.zeros([size, count, 2], 'float32', 'solution'));
@@ -70,7 +76,7 @@ export class TwoFloatRefinement implements Refinement {
           kernel: kernels.addCorrection,
           values: { zero: 0, size, count },
           tensors: [this.#solution, correction, sum],
-          workgroups: Math.ceil((size * count) / kernels.THREADS),
+          workgroups: kernels.workgroupsFor(size * count),
         }),
       ],
       'refinement',
@@ -101,7 +107,7 @@ export class TwoFloatRefinement implements Refinement {
             kernel: kernels.roundRows,
             values: { zero: 0, size, count },
             tensors: [this.#solution, result],
-            workgroups: Math.ceil((size * count) / kernels.THREADS),
+            workgroups: kernels.workgroupsFor(size * count),
           }),
         ],
         'solution',
@@ -145,14 +151,14 @@ export class TwoFloatRefinement implements Refinement {
 }
 
 /** In double precision on the CPU: slower, and as exact as the CPU's own solve. What it uploads belongs to the scope. */
-export class DoubleRefinement implements Refinement {
+class DoubleRefinement implements Refinement {
   readonly #device: GpuDevice;
   readonly #scope: TensorScope;
   readonly #covariance: Float32Array;
   readonly #covarianceWeight: number;
   readonly #size: number;
   readonly #count: number;
-  /** K, one key a row. */
+  /** One key a row. */
   readonly #keys: Float64Array;
   /** One right-hand side a row. */
   #solution: Float64Array;

@@ -14,7 +14,10 @@ export interface Tile {
   readonly direct?: boolean;
 }
 
-/** Small to large, then those for GPUs on which quads or caches are faster than workgroup memory. Threads bring a block of 4 × 4 each, so a tile's operands must not hold more blocks than it has threads. */
+/**
+ * Small to large, then those for GPUs on which quads or caches are faster than workgroup memory. A thread loads one block of 4 × 4 of the
+ * operands at a step, so their tiles must not hold more blocks than a workgroup has threads.
+ */
 export const TILES = {
   '32×32': { m: 32, n: 32, k: 16, threadM: 4, threadN: 4 },
   '64×64': { m: 64, n: 64, k: 16, threadM: 4, threadN: 4 },

@@ -7,7 +7,7 @@
 import type { Tensor } from '../../runtime/tensor.ts';
 import { inverseBlock } from './cholesky.ts';
 import { type Dispatch, dispatch } from './kernel-runner.ts';
-import { BLOCK, invertBlocks, SOLVE_BLOCK, THREADS, widen } from './kernels.ts';
+import { BLOCK, invertBlocks, SOLVE_BLOCK, widen, workgroupsFor } from './kernels.ts';
 import { block, middleOf, type Matrix, rowSlabs, sliceOf } from './matrix.ts';
 import { batchedProduct, type ProductDevice, productSteps } from './products.ts';
 
@@ -79,7 +79,7 @@ export function wideningSteps(
     kernel: widen,
     values: { count, side },
     tensors: [narrow, wide],
-    workgroups: Math.ceil(wide.size / 4 / THREADS),
+    workgroups: workgroupsFor(wide.size / 4),
   });
   const joined = rowSlabs(device.bindingBytes, l, 0, 2 * side).flatMap(({ from, rows }) => {
     const pairs = Math.floor(rows / (2 * side));

@@ -21,15 +21,15 @@ import {
 
 /** Part of the key that results are kept under: a change of the kernels or of the tiles makes earlier ones worthless. */
 const VERSION = 3;
-/** Every tile is timed so often, in turn with the others, and its best time counts: what disturbs a GPU only ever slows it down. */
+/** How often every tile is timed, in turn with the others; its best time counts, since what disturbs a GPU only ever slows it down. */
 const ROUNDS = 4;
-/** Largest difference between two tiles' results; sums of thousands of products below ¼ keep four digits more. */
-const AGREEMENT = 1e-2;
-/** Products in one submission, so that submitting does not count: as many as fit in so many milliseconds, at most the limit. */
-const SUBMISSION = 10;
+/** Between two tiles' results; sums of thousands of products below ¼ keep four digits more. */
+const LARGEST_DIFFERENCE = 1e-2;
+/** Products are submitted several at once, so that submitting does not count: as many as take this long, up to a limit. */
+const SUBMISSION_MS = 10;
 const MOST_PRODUCTS = 32;
-/** A class whose products would take longer than this gets the tile of the class below, untimed, in milliseconds. */
-const PATIENCE = 100;
+/** A class one of whose products would take longer gets the tile of the class below, untimed. */
+const LONGEST_PRODUCT_MS = 100;
 /** What is timed of the products with few columns. */
 const SKINNY_SHAPE = { rows: 2048, columns: 8 };
 const SKINNY_KERNELS: readonly SkinnyKernel[] = ['lanes', 'direct'];
@@ -61,7 +61,7 @@ export async function tuneTiles(device: GpuDevice, runner: KernelRunner, product
   let last: { tile: TileName; milliseconds: number; side: number } | null = null;
   for (const shape of Object.keys(SHAPE_CLASSES) as ShapeClass[]) {
     const { side } = SHAPE_CLASSES[shape];
-    if (!last || last.milliseconds * (side / last.side) ** 3 < PATIENCE) {
+    if (!last || last.milliseconds * (side / last.side) ** 3 < LONGEST_PRODUCT_MS) {
       const [tile, milliseconds] = await fastest(device, runner, names, { rows: side, columns: side }, (name) => ({
         ...products,
         tiles: onlyTile(name),
@@ -117,7 +117,7 @@ function fastest<N extends string>(
     }
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const name of names.filter((candidate) => Number.isFinite(times[candidate]))) {
-        const count = Math.min(MOST_PRODUCTS, Math.max(1, Math.round(SUBMISSION / times[name])));
+        const count = Math.min(MOST_PRODUCTS, Math.max(1, Math.round(SUBMISSION_MS / times[name])));
         times[name] = Math.min(times[name], await time(name, count));
       }
     }
@@ -132,7 +132,7 @@ function clear({ gpu }: GpuDevice, { buffer }: Tensor): void {
   gpu.queue.submit([encoder.finish()]);
 }
 
-/** Whether two products of elements below ½ are the same but for rounding: a driver may number quads otherwise, or compile a tile wrongly. */
+/** Whether two products of elements below ½ differ by rounding only: a driver may number quads otherwise, or compile a tile wrongly. */
 function agree(found: Float32Array, expected: Float32Array): boolean {
-  return found.every((value, i) => Math.abs(value - expected[i]) < AGREEMENT);
+  return found.every((value, i) => Math.abs(value - expected[i]) < LARGEST_DIFFERENCE);
 }

@@ -1,88 +1,64 @@
-/** A MEMIT run from requests to a patch: contexts, targets z, statistics, and the spread over the layers. */
-import type { LanguageModel } from '../../model/language-model.ts';
-import { EditedWeights, type WeightSet } from '../../model/weight-set.ts';
-import type { EditRequest } from '../../tokens/request.ts';
-import { validateRequest } from '../../tokens/request.ts';
-import type { ModelTokenizer } from '../../tokens/tokenizer.ts';
-import { EngineError } from '../../errors.ts';
-import type { Job } from '../../job.ts';
-import type { LayerUpdate } from '../../patches/patch.ts';
+/** MEMIT (Meng et al. 2023, "Mass-Editing Memory in a Transformer"; reference: kmeng01/memit). */
+import { EditedWeights } from '../../model/weight-set.ts';
 import { buildEditPrompts } from '../../targets/prompts.ts';
-import { validateSettings, type MemitSettings } from './settings.ts';
-import type { LayerOutcome, StepLosses } from '../report.ts';
-import { spreadUpdates, type LayerStatistics } from './spread.ts';
-import { optimizeTargets, type EditTarget } from '../../targets/targets.ts';
+import { optimizeTargets } from '../../targets/optimize.ts';
+import type { StepLosses } from '../../targets/losses.ts';
+import { assertLayers } from '../setting-fields.ts';
+import type { EditingMethod } from '../method.ts';
+import { memitPreset } from './presets.ts';
+import { memitSettingsSchema, type MemitSettings } from './settings.ts';
+import { spreadUpdates } from './spread.ts';
 
-export interface MemitInputs extends LayerStatistics {
-  readonly model: LanguageModel;
-  readonly tokenizer: ModelTokenizer;
-  /** The weights the edit is made on: the base, or the base with the enabled patches. */
-  readonly weights: WeightSet;
-  readonly requests: readonly EditRequest[];
-  /** Context templates, "{}" first. */
-  readonly contexts: readonly string[];
-  readonly settings: MemitSettings;
-}
+export const memit: EditingMethod<MemitSettings> = {
+  id: 'memit',
+  label: 'MEMIT',
+  summary:
+    'Finds for every fact a hidden state that makes the model say the new object, and spreads what is needed for all of them over ' +
+    'the MLPs of several layers in one least-squares solve a layer (Meng et al. 2023).',
+  settings: memitSettingsSchema,
+  phases: [
+    { id: 'targets', label: 'Targets', purpose: 'the states that make the model say the new objects' },
+    { id: 'spread', label: 'Spread', purpose: 'the change of the weights, layer by layer' },
+  ],
+  preset: memitPreset,
+  check: ({ layers }, { layerCount }) => assertLayers(layers, layerCount),
+  needs: ({ layers, seed }) => ({ secondMoments: layers, contextSeed: seed }),
 
-export interface MemitProgress {
-  onTargets?: (losses: readonly StepLosses[], finishedEdits: number) => void;
-  onLayer?: (outcome: LayerOutcome) => void;
-}
+  async run({ model, tokenizer, weights, contexts, statistics }, requests, settings, job, onEvent) {
+    const { contextLength } = model.config;
+    const prompts = requests.map((request) => buildEditPrompts(request, contexts, tokenizer, contextLength));
+    const total = requests.length * settings.steps;
+    const losses: StepLosses[] = [];
+    let evaluated = 0;
 
-export interface MemitResult {
-  readonly updates: LayerUpdate[];
-  readonly targets: EditTarget[];
-  readonly outcomes: LayerOutcome[];
-  readonly seconds: { readonly targets: number; readonly spread: number };
-}
+    const started = performance.now();
+    const layer = settings.layers[settings.layers.length - 1];
+    const targets = await optimizeTargets(model, weights, prompts, { ...settings, layer }, job, (step, finished) => {
+      losses.push(...step);
+      evaluated = Math.max(evaluated + step.length, finished * settings.steps);
+      const detail = `step ${step[0].step + 1}, ${finished} of ${requests.length} edits done`;
+      onEvent({ kind: 'phase', phase: 'targets', done: Math.min(evaluated, total), total, detail });
+      onEvent({ kind: 'losses', losses: step });
+    });
+    const optimized = performance.now();
 
-/**
- * Refuses an empty list and every request that cannot be edited; {@link runMemit} does so before anything else.
- * @throws EngineError ('input'), RequestError
- */
-export function validateRequests(
-  requests: readonly EditRequest[],
-  tokenizer: ModelTokenizer,
-  contextLength: number,
-): void {
-  if (requests.length === 0) throw new EngineError('input', 'There is no edit to make.', { next: 'Add an edit.' });
-  for (const request of requests) validateRequest(request, tokenizer, contextLength);
-}
-
-/**
- * Runs MEMIT. The weights given are never written to: the result is the layers' factors R and A.
- * @throws RequestError, EngineError ('input' | 'numeric'), NotPositiveDefiniteError, CancelledError
- */
-export async function runMemit(inputs: MemitInputs, job: Job = {}, progress: MemitProgress = {}): Promise<MemitResult> {
-  const { model, tokenizer, requests, contexts, weights } = inputs;
-  const settings = validateSettings(inputs.settings, model.config.layerCount);
-  validateRequests(requests, tokenizer, model.config.contextLength);
-  const prompts = requests.map((request) => buildEditPrompts(request, contexts, tokenizer, model.config.contextLength));
-
-  const started = performance.now();
-  const targets = await optimizeTargets(model, weights, prompts, settings, job, (losses, finished) => {
-    progress.onTargets?.(losses, finished);
-  });
-  const optimized = performance.now();
-  const edited = new EditedWeights(weights);
-  try {
-    const { updates, outcomes } = await spreadUpdates(
-      model,
-      edited,
-      prompts,
-      targets.map(({ z }) => z),
-      inputs,
-      settings,
-      job,
-      (outcome) => progress.onLayer?.(outcome),
-    );
-    return {
-      updates,
-      targets,
-      outcomes,
-      seconds: { targets: (optimized - started) / 1000, spread: (performance.now() - optimized) / 1000 },
-    };
-  } finally {
-    edited.dispose();
-  }
-}
+    const edited = new EditedWeights(weights);
+    try {
+      let layers = 0;
+      const states = targets.map(({ z }) => z);
+      const spread = await spreadUpdates(model, edited, prompts, states, statistics, settings, job, (outcome) => {
+        layers += 1;
+        const detail = `layer ${outcome.layer}`;
+        onEvent({ kind: 'phase', phase: 'spread', done: layers, total: settings.layers.length, detail });
+        onEvent({ kind: 'layer', outcome });
+      });
+      const seconds = {
+        targets: (optimized - started) / 1000,
+        spread: (performance.now() - optimized) / 1000,
+      };
+      return { deltas: spread.deltas, losses, layers: spread.outcomes, seconds };
+    } finally {
+      edited.dispose();
+    }
+  },
+};

@@ -1,28 +1,24 @@
 /**
- * Spreading the edits over the layers (algorithm, section 5; reference: memit_main.execute_memit and compute_ks.py): at
- * every layer, ascending, the keys and the remaining residual are measured anew with the earlier updates in place, and
- * ΔW = R Aᵀ with A = (λC + KKᵀ)⁻¹K.
+ * Spreading the edits over the layers (Meng et al. 2023, sections 4.2 and 4.3, equation 14 and algorithm 1; reference: memit_main.execute_memit and
+ * compute_ks.py): at every layer, ascending, the keys and the remaining residual are measured anew with the earlier updates in
+ * place, and ΔW = R Aᵀ with A = (λC + KKᵀ)⁻¹K.
  */
 import { EngineError } from '../../errors.ts';
-import { BLOCK_OUTPUTS } from '../../families/family.ts';
+import { projectionOf } from '../../families/family.ts';
 import { batchesByLength, batchOf, forwardRows, gatherTokens } from '../../model/forward.ts';
+import { BLOCK_OUTPUTS } from '../../model/graphs.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
 import type { EditedWeights, WeightSet } from '../../model/weight-set.ts';
-import type { CovarianceFactor } from '../../linalg/linear-algebra.ts';
 import { readFloats } from '../../runtime/device.ts';
 import { scoped } from '../../runtime/scope.ts';
 import type { Tensor } from '../../runtime/tensor.ts';
 import { checkpoint, type Job } from '../../job.ts';
-import type { LayerUpdate } from '../../patches/patch.ts';
+import { factorProduct } from '../../patches/apply.ts';
+import { isSmallerDense, type WeightDelta } from '../../patches/weight-delta.ts';
+import type { LayerStatistics } from '../../statistics/covariances.ts';
 import type { EditPrompts } from '../../targets/prompts.ts';
 import type { LayerOutcome } from '../report.ts';
 import type { MemitSettings } from './settings.ts';
-
-/** What is known of the keys of a layer. */
-export interface LayerStatistics {
-  readonly covarianceOf: (layer: number) => Promise<Tensor>;
-  readonly factorOf?: (layer: number) => Promise<CovarianceFactor | null>;
-}
 
 /** With more edits than the matrix is wide divided by this, factoring the whole system costs less than going by the factor of C. */
 const FACTOR_GAIN = 4;
@@ -49,7 +45,7 @@ export async function spreadUpdates(
   settings: MemitSettings,
   job: Job,
   onLayer: (outcome: LayerOutcome) => void,
-): Promise<{ updates: LayerUpdate[]; outcomes: LayerOutcome[] }> {
+): Promise<{ deltas: WeightDelta[]; outcomes: LayerOutcome[] }> {
   const { device } = model.runtime;
   const { hiddenSize, intermediateSize } = model.config;
   const lastLayer = settings.layers[settings.layers.length - 1];
@@ -57,7 +53,7 @@ export async function spreadUpdates(
   const keyRows = prompts.flatMap(({ contexts }, edit) =>
     contexts.map((context, c) => lookupRow(context, edit, contextWeight(c, contexts.length))),
   );
-  const updates: LayerUpdate[] = [];
+  const deltas: WeightDelta[] = [];
   const outcomes: LayerOutcome[] = [];
 
   for (const [i, layer] of settings.layers.entries()) {
@@ -81,9 +77,9 @@ export async function spreadUpdates(
       );
       scope.track(solution);
 
-      const { tensor: name, transposed } = model.family.editable(layer);
-      const old = weights.get(name);
-      const update = scope.track(await updateMatrix(model, share, solution, transposed));
+      const { tensor, fanInFanOut } = projectionOf(model.family, layer, 'mlp-output');
+      const old = weights.get(tensor);
+      const update = scope.track(await factorProduct(model.linalg, share, solution, fanInFanOut));
       const updateNorm = await model.linalg.norm(update);
       const weightNorm = await model.linalg.norm(old);
       if (!Number.isFinite(updateNorm)) {
@@ -92,17 +88,22 @@ export async function spreadUpdates(
           next: 'Raise the covariance weight λ.',
         });
       }
-      weights.replace(name, await model.linalg.addScaled(old, 1, update, 1));
-      updates.push({
-        layer,
-        tensorName: name,
-        residual: await readFloats(device, share),
-        adjustedKeys: await readFloats(device, solution),
-        editCount: prompts.length,
-        hiddenSize,
-        intermediateSize,
-        transposed,
-      });
+      weights.replace(tensor, await model.linalg.addScaled(old, 1, update, 1));
+      const [rank, outSize, inSize] = [prompts.length, hiddenSize, intermediateSize];
+      deltas.push(
+        isSmallerDense(rank, outSize, inSize)
+          ? { kind: 'dense', tensor, shape: update.dims, values: await readFloats(device, update) }
+          : {
+              kind: 'low-rank',
+              tensor,
+              fanInFanOut,
+              rank,
+              outSize,
+              inSize,
+              left: await readFloats(device, share),
+              right: await readFloats(device, solution),
+            },
+      );
       const outcome = {
         layer,
         updateNorm,
@@ -115,19 +116,7 @@ export async function spreadUpdates(
       onLayer(outcome);
     });
   }
-  return { updates, outcomes };
-}
-
-/** ΔW in the file's orientation, from R [u, D] and A [u, F]: [F, D] when `transposed`, else [D, F]. */
-export function updateMatrix(
-  model: LanguageModel,
-  residual: Tensor,
-  adjustedKeys: Tensor,
-  transposed: boolean,
-): Promise<Tensor> {
-  return transposed
-    ? model.linalg.matmul(adjustedKeys, residual, { transposeA: true })
-    : model.linalg.matmul(residual, adjustedKeys, { transposeA: true });
+  return { deltas, outcomes };
 }
 
 /** The plain prompt weighs as much as all generated contexts together (reference: compute_ks). */

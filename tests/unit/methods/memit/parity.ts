@@ -1,13 +1,16 @@
 /** A run of MEMIT against the PyTorch oracle's: every step's loss, the statistics, the updates, and what the model then says. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { runReportSchema, type RunReport } from '../../../../src/engine/methods/report.ts';
-import type { Patch } from '../../../../src/engine/patches/patch.ts';
-import { nextTokenLogits } from '../../../../src/engine/model/logits.ts';
 import type { MemitSettings } from '../../../../src/engine/methods/memit/settings.ts';
+import { runReportSchema, type RunReport } from '../../../../src/engine/methods/report.ts';
+import { nextTokenLogits } from '../../../../src/engine/model/logits.ts';
+import type { Patch } from '../../../../src/engine/patches/patch.ts';
+import { predict, promptIds } from '../../../../src/engine/session/asking.ts';
+import { runEdit } from '../../../../src/engine/session/editing.ts';
+import type { ModelSession } from '../../../../src/engine/session/session.ts';
 import { parseRequests } from '../../../../src/engine/tokens/request.ts';
-import type { Workbench } from '../../../../src/engine/session/workbench.ts';
 import { expectBelow, relativeError } from '../../compare.ts';
+import { lowRank } from '../../support.ts';
 
 interface Prediction {
   id: number;
@@ -53,8 +56,13 @@ function probe(size: number): number[] {
  * @param name of the model, in the quantities that are printed
  * @param requests the file of requests the oracle was given
  */
-export function testParity(name: string, oracle: MemitGolden, requests: string, open: () => Promise<Workbench>): void {
-  let bench: Workbench;
+export function testParity(
+  name: string,
+  oracle: MemitGolden,
+  requests: string,
+  open: () => Promise<ModelSession>,
+): void {
+  let bench: ModelSession;
   let patch: Patch;
   let report: RunReport;
   /** K of every layer, [u, F], as the solve is given it. */
@@ -69,7 +77,7 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
       keys.push(Float32Array.from(given[2].floats));
       return solve(...given);
     });
-    patch = await bench.edit(edits, { ...oracle.settings, seed: 0 }, { contexts: oracle.contexts });
+    patch = await runEdit(bench, edits, { ...oracle.settings, seed: 0 }, { contexts: oracle.contexts });
     report = runReportSchema.parse(patch.report);
     bench.stack.push(patch);
   }, 120_000);
@@ -128,19 +136,17 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
       expect(relative(outcome.meanResidual, mean)).toBeLessThan(1e-3);
       expect(outcome.relativeResidual).toBeLessThan(1e-10);
 
-      const { residual, adjustedKeys, editCount, hiddenSize, intermediateSize } = patch.layers[i];
+      const { left: residual, right: adjustedKeys, rank, outSize: hiddenSize, inSize } = lowRank(patch.deltas[i]);
       const products = (rows: Float32Array, size: number): number[] =>
-        Array.from({ length: editCount }, (_, e) =>
+        Array.from({ length: rank }, (_, e) =>
           probe(size).reduce((sum, value, j) => sum + value * rows[e * size + j], 0),
         );
-      const norms = layer.keyNorms.map((_, e) =>
-        Math.hypot(...keys[i].subarray(e * intermediateSize, (e + 1) * intermediateSize)),
-      );
+      const norms = layer.keyNorms.map((_, e) => Math.hypot(...keys[i].subarray(e * inSize, (e + 1) * inSize)));
       const where = `of layer ${layer.layer}, times a fixed vector`;
       expectBelow(`${name}: ‖k‖ of layer ${layer.layer}`, relativeError(norms, layer.keyNorms), 1e-4);
-      expectBelow(`${name}: K ${where}`, relativeError(products(keys[i], intermediateSize), layer.keyProbes), 1e-3);
+      expectBelow(`${name}: K ${where}`, relativeError(products(keys[i], inSize), layer.keyProbes), 1e-3);
       expectBelow(`${name}: R ${where}`, relativeError(products(residual, hiddenSize), layer.residualProbes), 1e-3);
-      const weights = products(adjustedKeys, intermediateSize);
+      const weights = products(adjustedKeys, inSize);
       expectBelow(`${name}: A ${where}`, relativeError(weights, layer.adjustedProbes), 2e-3);
       const product = Array.from({ length: hiddenSize }, (_, d) =>
         weights.reduce((sum, weight, e) => sum + weight * residual[e * hiddenSize + d], 0),
@@ -152,9 +158,9 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
 
   it('says what the oracle says, before and after', async () => {
     const prompts = oracle.predictions.map(({ prompt }) => prompt);
-    const after = await bench.predict(prompts);
+    const after = await predict(bench, prompts);
     bench.stack.setEnabled(patch.id, false);
-    const before = await bench.predict(prompts);
+    const before = await predict(bench, prompts);
     bench.stack.setEnabled(patch.id, true);
     let worst = 0;
     oracle.predictions.forEach((expected, i) => {
@@ -170,7 +176,7 @@ export function testParity(name: string, oracle: MemitGolden, requests: string, 
   });
 
   it('has the oracle’s logits when edited', async () => {
-    const rows = oracle.predictions.map(({ prompt }) => bench.promptIds(prompt));
+    const rows = oracle.predictions.map(({ prompt }) => promptIds(bench, prompt));
     const logits = await nextTokenLogits(bench.model, await bench.weights(), rows);
     const errors = oracle.predictions.map(({ logits: expected }, i) => {
       const spread = Math.max(...logits[i]) - Math.min(...logits[i]);

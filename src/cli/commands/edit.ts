@@ -1,0 +1,109 @@
+/** `memit edit`: a list of requests becomes an edited model in a folder. */
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { projectionOf } from '../../engine/families/family.ts';
+import { runReportSchema } from '../../engine/methods/report.ts';
+import type { Patch } from '../../engine/patches/patch.ts';
+import { writePatchFile } from '../../engine/patches/patch-file.ts';
+import { runEdit } from '../../engine/session/editing.ts';
+import { exportModel } from '../../engine/session/export.ts';
+import type { ModelSession } from '../../engine/session/session.ts';
+import { parseRequests } from '../../engine/tokens/request.ts';
+import { collect } from '../../engine/weights/safetensors-writer.ts';
+import { path, readForm, readText, writeJson } from '../files.ts';
+import { FolderStatistics } from '../folder-statistics.ts';
+import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
+import { modelCommand, withSession, type ModelOptions } from '../options.ts';
+import { showPhase } from '../progress.ts';
+
+/** Files beside the weights that `transformers` reads; they go with the edited model. */
+const COMPANIONS =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|vocab|added_tokens)\.json$|^merges\.txt$/;
+
+const contextsSchema = z.array(z.string()).min(1);
+
+interface EditOptions extends ModelOptions {
+  readonly requests: string;
+  readonly out: string;
+  readonly method: string;
+  readonly contexts?: string;
+  readonly stats?: string;
+  readonly report?: string;
+}
+
+export function editCommand(root: Command): void {
+  const command = modelCommand(root, 'edit', 'run an editing method and write the edited model')
+    .requiredOption('--requests <file>', 'JSON list of requests in the form of the reference', path)
+    .requiredOption('--out <dir>', 'where the edited model goes', path)
+    .option('--contexts <file>', 'JSON list of context templates, "{}" first', path)
+    .option('--stats <dir>', 'reads the covariances from here, or computes and writes them', path)
+    .option('--report <file>', 'writes losses, norms, residuals and timings as JSON', path);
+  addMethodOptions(command).action(edit);
+}
+
+async function edit(options: EditOptions & GivenOptions): Promise<void> {
+  const requests = parseRequests(await readText(options.requests));
+  const contexts = options.contexts === undefined ? undefined : await readForm(contextsSchema, options.contexts);
+  const store =
+    options.stats === undefined ? {} : { statisticsStore: new FolderStatistics(options.stats), ignoreShipped: true };
+  await withSession(options, store, async (session) => {
+    const { method, out } = options;
+    const patch = await runEdit(session, requests, settingsOf(session, method, options), {
+      method,
+      ...(contexts && { contexts }),
+      onEvent: (event) => {
+        if (event.kind === 'phase') showPhase(event.phase, event.done, event.total, event.detail);
+      },
+    });
+    session.stack.push(patch);
+    const { parts } = await exportModel(session, 'safetensors', { dtype: 'source' });
+    await mkdir(out, { recursive: true });
+    await writeFile(join(out, 'model.safetensors'), await collect(parts));
+    await writeFile(join(out, 'patch.safetensors'), await writePatchFile(patch));
+    for (const { path: file } of (await session.source.list()) ?? []) {
+      if (COMPANIONS.test(file)) await copyFile(join(options.model, file), join(out, file));
+    }
+    if (options.report !== undefined) await writeJson(options.report, reportOf(patch, session));
+    const { layers } = runReportSchema.parse(patch.report);
+    const where = layers.map(({ layer }) => layer).join(', ');
+    process.stderr.write(`Wrote ${out}: ${requests.length} edits in layers ${where}.\n`);
+  });
+}
+
+/** The run in the reference's words, one entry per edit and per layer. */
+function reportOf(patch: Patch, { family }: ModelSession): unknown {
+  const report = runReportSchema.parse(patch.report);
+  return {
+    model: patch.modelName,
+    model_hash: patch.modelHash,
+    backend: report.backend,
+    method: patch.method,
+    settings: patch.settings,
+    contexts: patch.contexts,
+    statistics_tokens: report.statisticsTokens,
+    edits: patch.requests.map((request, edit) => {
+      const steps = report.losses.filter((loss) => loss.edit === edit);
+      const last = steps.at(-1);
+      return {
+        case_id: request.caseId ?? edit,
+        prompt: request.prompt,
+        subject: request.subject,
+        target_new: request.targetNew,
+        steps: steps.map(({ step, loss, nll, kl, decay }) => ({ step, loss, nll, kl, decay })),
+        ...(last && { delta_norm: last.deltaNorm, h0_norm: last.initialNorm }),
+      };
+    }),
+    layers: report.layers.map((layer) => ({
+      layer: layer.layer,
+      tensor: projectionOf(family, layer.layer, 'mlp-output').tensor,
+      relative_residual: layer.relativeResidual,
+      update_norm: layer.updateNorm,
+      weight_norm: layer.weightNorm,
+      mean_residual: layer.meanResidual,
+      seconds: layer.seconds,
+    })),
+    seconds: report.seconds,
+  };
+}

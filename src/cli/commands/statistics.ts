@@ -1,0 +1,54 @@
+/** `memit statistics`: second moments of layers over a text, as a file. */
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { methodOf } from '../../engine/methods/registry.ts';
+import { readFloats } from '../../engine/runtime/device.ts';
+import type { ModelSession } from '../../engine/session/session.ts';
+import { writeStatistics } from '../../engine/statistics/statistics-file.ts';
+import { TextStatistics } from '../../engine/statistics/text-statistics.ts';
+import { sha256Text } from '../../engine/weights/model-hash.ts';
+import { path, readText } from '../files.ts';
+import { modelCommand, parseLayers, withSession, type ModelOptions } from '../options.ts';
+import { showPhase } from '../progress.ts';
+
+interface StatisticsOptions extends ModelOptions {
+  readonly text: string;
+  readonly layers?: number[];
+  readonly out: string;
+}
+
+export function statisticsCommand(root: Command): void {
+  modelCommand(root, 'statistics', 'compute the covariances of layers over a text')
+    .requiredOption('--text <file>', 'text, one document a line', path)
+    .requiredOption('--out <file>', 'where the statistics file goes', path)
+    .option('--layers <a,b,c>', 'layers; those of the preset when absent', parseLayers)
+    .action(statistics);
+}
+
+async function statistics(options: StatisticsOptions): Promise<void> {
+  const text = await readText(options.text);
+  await withSession(options, { ignoreShipped: true }, async (session) => {
+    const layers = options.layers ?? presetLayers(session);
+    const source = new TextStatistics(session.model, session.tokenizer, text);
+    const moments = await source.find(layers, {
+      onProgress: (done, total) => {
+        showPhase('statistics', done, total, `${done} of ${total} tokens`);
+      },
+    });
+    const matrices = new Map<number, Float32Array>();
+    let tokens = 0;
+    for (const [layer, moment] of moments) {
+      matrices.set(layer, await readFloats(session.model.runtime.device, moment.matrix));
+      moment.matrix.dispose();
+      tokens = moment.tokens;
+    }
+    const file = { modelHash: session.hash, textHash: await sha256Text(text), tokens, layers: matrices };
+    await writeFile(options.out, await writeStatistics(file, session.model.config.intermediateSize));
+    process.stderr.write(`Wrote ${options.out}: layers ${layers.join(', ')} over ${tokens} tokens.\n`);
+  });
+}
+
+function presetLayers(session: ModelSession): readonly number[] {
+  const method = methodOf(session.notes.method);
+  return method.needs(session.preset(method.id).settings).secondMoments;
+}

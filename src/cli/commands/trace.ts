@@ -1,0 +1,77 @@
+/** `memit trace`: causal traces of prompts, or their average. */
+import { InvalidArgumentError, type Command } from 'commander';
+import { EngineError } from '../../engine/errors.ts';
+import { TRACE_DEFAULTS, type TraceKind, type TraceSettings } from '../../engine/tracing/settings.ts';
+import { path, readJson, writeJson } from '../files.ts';
+import { modelCommand, parseCount, parseSeed, withSession, type ModelOptions } from '../options.ts';
+import { showPhase } from '../progress.ts';
+import { averageFacts, averagePrompts, KINDS, parseTracePrompts, tracePrompts } from '../trace.ts';
+
+interface TraceOptions extends ModelOptions {
+  readonly prompts?: string;
+  readonly facts?: number;
+  readonly average: boolean;
+  readonly kinds: TraceKind[];
+  readonly severed: boolean;
+  readonly samples: number;
+  readonly window: number;
+  readonly noise?: number;
+  readonly seed: number | 'numpy1';
+  readonly out: string;
+}
+
+export function traceCommand(root: Command): void {
+  modelCommand(root, 'trace', 'causal trace: which states bring the answer back when the subject is corrupted')
+    .option('--prompts <file>', 'JSON list in the form of known_1000: prompt, subject, attribute', path)
+    .option('--average', 'effects averaged over the prompts, by position class', false)
+    .option('--facts <n>', 'average over this many facts the model knows instead of prompts', parseCount)
+    .option('--kinds <a,b,c>', 'hidden, mlp, attn', parseKinds, [...TRACE_DEFAULTS.kinds])
+    .option('--severed', 'also hidden states with MLPs and with attention severed (frozen)', false)
+    .option('--samples <n>', 'corrupted runs', parseCount, TRACE_DEFAULTS.samples)
+    .option('--window <n>', 'layers restored together, of the kinds mlp and attn', parseCount, TRACE_DEFAULTS.window)
+    .option('--noise <s>', 'standard deviation; three times that of the subjects’ embeddings when absent', parseNoise)
+    .option('--seed <n>', 'seed of the noise, or numpy1 for RandomState(1)', parseTraceSeed, TRACE_DEFAULTS.seed)
+    .requiredOption('--out <file>', 'where the result goes, as JSON', path)
+    .action(trace);
+}
+
+async function trace(options: TraceOptions): Promise<void> {
+  const { kinds, severed, samples, window, noise = null, seed, facts } = options;
+  const draw = seed === 'numpy1' ? { seed: 1, generator: 'numpy1' as const } : { seed, generator: 'seeded' as const };
+  const settings: TraceSettings = { kinds, severed, samples, window, noise, ...draw };
+  const progress = (done: number, total: number): void =>
+    showPhase('trace', done, total, `${done} of ${total} prompts`);
+  if ((options.prompts === undefined) === (facts === undefined)) {
+    throw new EngineError('input', 'Give either --prompts or, with --average, --facts.');
+  }
+  if (facts !== undefined && !options.average) throw new EngineError('input', '--facts goes with --average.');
+  await withSession(options, {}, async (session) => {
+    let result: unknown;
+    if (facts !== undefined) result = await averageFacts(session, facts, settings, progress);
+    else {
+      const prompts = parseTracePrompts(await readJson(options.prompts!));
+      result = await (options.average ? averagePrompts : tracePrompts)(session, prompts, settings, progress);
+    }
+    await writeJson(options.out, result);
+    process.stderr.write(`Wrote ${options.out}.\n`);
+  });
+}
+
+function parseTraceSeed(value: string): number | 'numpy1' {
+  return value === 'numpy1' ? value : parseSeed(value);
+}
+
+function parseNoise(value: string): number {
+  const noise = Number(value);
+  if (!(noise > 0)) throw new InvalidArgumentError('The noise is a standard deviation above 0.');
+  return noise;
+}
+
+function parseKinds(value: string): TraceKind[] {
+  return value.split(',').map((part) => {
+    const name = part.trim();
+    if (!(name in KINDS))
+      throw new InvalidArgumentError(`Kinds are ${Object.keys(KINDS).join(', ')}, with commas between.`);
+    return KINDS[name];
+  });
+}

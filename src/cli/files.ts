@@ -1,0 +1,61 @@
+/** Files that the user names on the command line. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import type { z } from 'zod';
+import { EngineError } from '../engine/errors.ts';
+import { settingsSchemas } from '../engine/methods/registry.ts';
+import type { Patch } from '../engine/patches/patch.ts';
+import { readPatchFile } from '../engine/patches/patch-file.ts';
+
+/** Paths are meant from where the user called npm, not from the project's folder npm changes to. */
+export function path(value: string): string {
+  return resolve(process.env.INIT_CWD ?? '.', value);
+}
+
+/** For an option that may be given several times. */
+export function collectPaths(value: string, before: string[]): string[] {
+  return [...before, path(value)];
+}
+
+/** @throws EngineError ('input') */
+export async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    throw unreadable(file);
+  }
+}
+
+/** @throws EngineError ('input') */
+export async function readJson(file: string): Promise<unknown> {
+  const text = await readText(file);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new EngineError('input', `“${file}” is not valid JSON.`);
+  }
+}
+
+/** A JSON file of a form. @throws EngineError ('input') saying where it is at fault */
+export async function readForm<T>(schema: z.ZodType<T>, file: string): Promise<T> {
+  const parsed = schema.safeParse(await readJson(file));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new EngineError('input', `${basename(file)}: ${issue.path.join('.')} ${issue.message}`);
+}
+
+/** @throws EngineError ('input'), PatchError */
+export async function readPatch(file: string): Promise<Patch> {
+  const bytes = await readFile(file).catch(() => {
+    throw unreadable(file);
+  });
+  return readPatchFile(bytes, settingsSchemas());
+}
+
+export async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeFile(file, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+function unreadable(file: string): EngineError {
+  return new EngineError('input', `“${file}” cannot be read.`);
+}

@@ -1,0 +1,61 @@
+/** What commands have in common: the model, what runs it, and values of options. */
+import { Option, InvalidArgumentError, type Command } from 'commander';
+import { openSession, type OpenOptions } from '../engine/session/open.ts';
+import type { ModelSession } from '../engine/session/session.ts';
+import { startNodeBackend, type BackendName } from './backend.ts';
+import { path } from './files.ts';
+import { folderSource } from './folder-source.ts';
+
+export interface ModelOptions {
+  readonly model: string;
+  readonly backend: BackendName;
+}
+
+/** A command that works on a model. */
+export function modelCommand(root: Command, name: string, description: string): Command {
+  return root
+    .command(name)
+    .description(description)
+    .requiredOption('--model <dir>', 'model folder in Hugging Face layout', path)
+    .addOption(new Option('--backend <name>', 'what runs the model').choices(['wasm', 'webgpu']).default('wasm'));
+}
+
+/** Opens the model, and closes it after `body`. */
+export async function withSession(
+  { model, backend }: ModelOptions,
+  options: OpenOptions,
+  body: (session: ModelSession) => Promise<void>,
+): Promise<void> {
+  const host = await startNodeBackend(backend);
+  if (host.note !== null) process.stderr.write(`${host.note}\n`);
+  try {
+    const session = await openSession(folderSource(model), host, options);
+    try {
+      await body(session);
+    } finally {
+      await session.dispose();
+    }
+  } finally {
+    await host.dispose();
+  }
+}
+
+export function parseLayers(value: string): number[] {
+  const layers = value.split(',').map((part) => Number(part.trim()));
+  if (layers.some((layer) => !Number.isInteger(layer) || layer < 0)) {
+    throw new InvalidArgumentError('Layers are whole numbers with commas between, such as 1,2,3.');
+  }
+  return layers;
+}
+
+export function parseSeed(value: string): number {
+  const seed = Number(value);
+  if (!Number.isInteger(seed) || seed < 0) throw new InvalidArgumentError('The seed is a whole number, 0 or more.');
+  return seed;
+}
+
+export function parseCount(value: string): number {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number, 1 or more.');
+  return count;
+}

@@ -1,0 +1,62 @@
+/** Questions to an open model: what comes next, and the same before and after edits. */
+import { RequestError } from '../errors.ts';
+import { compareEdits, comparePrompt, type Comparison, type FreeComparison } from '../evaluation/compare.ts';
+import { topNextTokens } from '../evaluation/score.ts';
+import type { RankedToken } from '../model/sampling.ts';
+import { applyPatches } from '../patches/apply.ts';
+import type { ModelSession } from './session.ts';
+
+/** Top next tokens of the model as it is now. @throws RequestError, CancelledError */
+export async function predict(
+  session: ModelSession,
+  prompts: readonly string[],
+  signal?: AbortSignal,
+): Promise<RankedToken[][]> {
+  const rows = prompts.map((prompt) => promptIds(session, prompt));
+  return topNextTokens(session.model, await session.weights(), rows, signal);
+}
+
+/** Token ids of a prompt as the model reads it. @throws RequestError when empty or longer than the context. */
+export function promptIds({ tokenizer, model }: ModelSession, prompt: string): number[] {
+  const { contextLength } = model.config;
+  const ids = tokenizer.encode(prompt, { special: true });
+  if (ids.length === 0) throw new RequestError('prompt', 'The prompt is empty.');
+  if (ids.length > contextLength) {
+    throw new RequestError('prompt', `The prompt takes ${ids.length} tokens; the model reads ${contextLength}.`);
+  }
+  return ids;
+}
+
+/** A patch's edits without it and with it, the other enabled patches in place both times. @throws PatchError, CancelledError */
+export async function comparePatch(
+  session: ModelSession,
+  patchId: string,
+  options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
+): Promise<Comparison> {
+  const { model, stack } = session;
+  const { patch } = stack.entry(patchId);
+  const entries = stack.entries;
+  const without = entries.filter((entry) => entry.enabled && entry.patch !== patch).map((entry) => entry.patch);
+  const including = entries.filter((entry) => entry.enabled || entry.patch === patch).map((entry) => entry.patch);
+  const before = await applyPatches(model, without);
+  try {
+    const after = await applyPatches(model, including);
+    try {
+      return await compareEdits(session, patch.requests, before, after, options);
+    } finally {
+      after.dispose();
+    }
+  } finally {
+    before.dispose();
+  }
+}
+
+/** A free prompt: the unedited model beside the model as it is now. @throws RequestError, CancelledError */
+export async function compareFree(
+  session: ModelSession,
+  prompt: string,
+  signal?: AbortSignal,
+): Promise<FreeComparison> {
+  promptIds(session, prompt);
+  return comparePrompt(session, prompt, session.model.weights, await session.weights(), signal);
+}

@@ -1,0 +1,52 @@
+/** Rows of edits, runs, and what the model says before and after. */
+import { FactList } from '../../engine/tokens/fact-list.ts';
+import { comparePatch, compareFree } from '../../engine/session/asking.ts';
+import { runEdit } from '../../engine/session/editing.ts';
+import type { WorkerApi } from '../api.ts';
+import type { WorkerHost } from '../host.ts';
+import { estimator } from '../time-left.ts';
+import { addPredictions, inspectDraft, layerView, requestOf, stepView } from '../views.ts';
+
+export function editingCommands(
+  host: WorkerHost,
+): Pick<WorkerApi, 'inspect' | 'parseLines' | 'run' | 'compare' | 'tryPrompt'> {
+  return {
+    inspect: (drafts) =>
+      host.withModel(async (session) => {
+        const rows = drafts.map((draft) => inspectDraft(session, draft));
+        await addPredictions(session, rows);
+        return rows;
+      }),
+
+    parseLines: (text) =>
+      host.withModel((session) => {
+        const { drafts, faults } = (session.facts ?? new FactList()).parseTriples(text);
+        const rows = drafts.map((draft) => ({ id: crypto.randomUUID(), ...draft }));
+        return Promise.resolve({ drafts: rows, faults });
+      }),
+
+    run: (drafts, method, settings, onEvent) =>
+      host.changeHistory(async (session, job) => {
+        const secondsLeft = estimator();
+        const requests = drafts.map((draft) => requestOf(session, draft));
+        const patch = await runEdit(session, requests, settings, {
+          method,
+          job,
+          onEvent: (event) => {
+            if (event.kind === 'losses') onEvent({ kind: 'loss', losses: event.losses.map(stepView) });
+            else if (event.kind === 'layer') onEvent({ kind: 'layer', report: layerView(event.outcome) });
+            else onEvent({ ...event, secondsLeft: secondsLeft(event.phase, event.done, event.total) });
+          },
+        });
+        session.stack.push(patch);
+      }),
+
+    compare: (patchId, onProgress) =>
+      host.withModel(async (session, { signal }) => ({
+        patchId,
+        ...(await comparePatch(session, patchId, { signal, onProgress })),
+      })),
+
+    tryPrompt: (prompt) => host.withModel((session, { signal }) => compareFree(session, prompt, signal)),
+  };
+}

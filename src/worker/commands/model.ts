@@ -1,0 +1,94 @@
+/** Opening a model, and cancelling. */
+import { EngineError } from '../../engine/errors.ts';
+import { openSession } from '../../engine/session/open.ts';
+import type { ModelSession } from '../../engine/session/session.ts';
+import { httpFolder } from '../../engine/sources/http-folder.ts';
+import type { ModelSource } from '../../engine/sources/model-source.ts';
+import { pickedFiles } from '../../engine/sources/picked-files.ts';
+import { isFloatDtype } from '../../engine/weights/dtype.ts';
+import { API_VERSION, type ModelLocation, type ModelSummary, type WorkerApi, type WorkerFailure } from '../api.ts';
+import type { BrowserBackend } from '../backend.ts';
+import { failureIn, type WorkerHost } from '../host.ts';
+import type { BrowserStorage } from '../storage.ts';
+import { exportChoices, historyView, mainDtype, methodViews, relationViews } from '../views.ts';
+
+export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'load' | 'formerHash' | 'cancel'> {
+  return {
+    version: () => Promise.resolve(API_VERSION),
+
+    load: (location, choice, onProgress) =>
+      host.inTurn(async ({ signal }) => {
+        onProgress({ stage: 'Starting', file: '', loadedBytes: 0, totalBytes: 0 });
+        const backend = await host.backend(choice);
+        const opened = await openSession(sourceOf(location), backend, {
+          statisticsStore: host.storage,
+          onProgress,
+          signal,
+        });
+        const unsaved = await failureIn(restoreHistory(host.storage, opened));
+        // The model that was open stays so until the new one is ready.
+        await host.session?.dispose();
+        host.session = opened;
+        const averageTrace = await host.storage.loadAverageTrace(opened.hash);
+        return { ...summaryOf(opened, backend, unsaved), averageTrace };
+      }),
+
+    formerHash: () => host.withModel(({ identity }) => identity.formerHash()),
+
+    cancel: () => {
+      host.cancel();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** @throws EngineError ('storage') also where a part of the stack could not be read; the rest is in place then */
+async function restoreHistory(storage: BrowserStorage, session: ModelSession): Promise<void> {
+  const { entries, unreadable } = await storage.loadHistory({
+    identity: session.identity,
+    methods: session.methods,
+    assertFits: (patch) => session.assertFits(patch),
+  });
+  await session.restore(entries);
+  if (unreadable.length === 0) return;
+  const names = unreadable.map(({ name, reason }) => `“${name}” (${reason})`).join(', ');
+  throw new EngineError('storage', `Patches that this browser stored could not be read: ${names}`, {
+    kept: 'They stay in storage as they are; the other patches are in the history.',
+    next: 'If you downloaded their files, open those.',
+  });
+}
+
+function sourceOf(location: ModelLocation): ModelSource {
+  if (location.kind === 'demo') return httpFolder(location.url);
+  const files = location.files.map((file) => ({ name: file.webkitRelativePath || file.name, blob: file }));
+  return pickedFiles(location.name, files);
+}
+
+function summaryOf(
+  session: ModelSession,
+  { report }: BrowserBackend,
+  unsaved: WorkerFailure | null,
+): Omit<ModelSummary, 'averageTrace'> {
+  const { config } = session.model;
+  const { tensors, size } = session.tensors;
+  const floats = tensors.filter(({ dtype }) => isFloatDtype(dtype));
+  return {
+    name: session.name,
+    hash: session.hash,
+    architecture: config.modelType,
+    parameters: floats.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0),
+    bytes: size,
+    dtype: mainDtype(session.tensors),
+    layerCount: config.layerCount,
+    hiddenSize: config.hiddenSize,
+    intermediateSize: config.intermediateSize,
+    vocabularySize: config.vocabularySize,
+    contextLength: config.contextLength,
+    backend: report,
+    relations: relationViews(session),
+    methods: methodViews(session),
+    exports: exportChoices(session),
+    examples: session.notes.examples.map((example, i) => ({ id: `example-${i + 1}`, prompt: '', ...example })),
+    history: historyView(session, unsaved),
+  };
+}

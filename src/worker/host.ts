@@ -1,0 +1,100 @@
+/** What all commands of the worker share: the open model, what runs it, storage, and the queue in which they take turns. */
+import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.ts';
+import type { Job } from '../engine/job.ts';
+import type { ModelSession } from '../engine/session/session.ts';
+import type { BackendChoice, HistoryState, WorkerFailure } from './api.ts';
+import { startBackend, type BrowserBackend } from './backend.ts';
+import { BrowserStorage } from './storage.ts';
+import { failureOf, historyView } from './views.ts';
+
+export class WorkerHost {
+  readonly storage = new BrowserStorage();
+  session: ModelSession | null = null;
+  #backend: BrowserBackend | null = null;
+  #lostMessage: string | null = null;
+  /** Of the command that runs and of those waiting. */
+  readonly #controllers = new Set<AbortController>();
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /** What runs the model; started when it is first wanted, and anew after the GPU was lost. @throws DeviceError */
+  async backend(choice: BackendChoice): Promise<BrowserBackend> {
+    if (!this.#backend || this.#lostMessage !== null) {
+      this.#backend = await startBackend(choice, this.storage);
+      this.#lostMessage = null;
+      void this.#backend.lost.then((message) => {
+        this.#lostMessage = message;
+      });
+    }
+    return this.#backend;
+  }
+
+  /** Runs `body` after the commands before it, whether they succeeded or not. */
+  inTurn<T>(body: (job: Job) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    this.#controllers.add(controller);
+    const turn = this.#queue.then(async () => {
+      try {
+        throwIfCancelled(controller.signal);
+        return await body({ signal: controller.signal, yieldToEventLoop });
+      } catch (error) {
+        if (controller.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError();
+        if (this.#lostMessage !== null) throw deviceLost(this.#lostMessage, error);
+        throw error;
+      } finally {
+        this.#controllers.delete(controller);
+      }
+    });
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  withModel<T>(body: (session: ModelSession, job: Job) => Promise<T>): Promise<T> {
+    return this.inTurn((job) => {
+      if (!this.session) {
+        throw new EngineError('model', 'No model is open.', { next: 'Open the demo model or your own.' });
+      }
+      return body(this.session, job);
+    });
+  }
+
+  /** Changes the stack and saves it. A change that fails leaves the stack as it was; one that cannot be saved stays in effect. */
+  changeHistory(change: (session: ModelSession, job: Job) => void | Promise<void>): Promise<HistoryState> {
+    return this.withModel(async (session, job) => {
+      await change(session, job);
+      return historyView(session, await this.saveHistory(session));
+    });
+  }
+
+  /** What kept the stack from being saved, for a notice, or null. */
+  saveHistory({ hash, stack }: ModelSession): Promise<WorkerFailure | null> {
+    return failureIn(this.storage.saveHistory(hash, stack.entries));
+  }
+
+  /** Cancels the command that runs and those waiting. */
+  cancel(): void {
+    for (const controller of this.#controllers) controller.abort();
+  }
+}
+
+/** What went wrong in `work`, for a notice, or null. */
+export async function failureIn(work: Promise<void>): Promise<WorkerFailure | null> {
+  try {
+    await work;
+    return null;
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** So that a cancel message is heard between two steps. */
+function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+function deviceLost(message: string, cause: unknown): EngineError {
+  return new EngineError('device-lost', `The GPU was lost: ${message}`, {
+    cause,
+    kept: 'Your edits and finished patches are stored in this browser.',
+    next: 'Load the model again; if it keeps happening, open the page with ?backend=wasm.',
+  });
+}
