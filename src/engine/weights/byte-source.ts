@@ -65,8 +65,8 @@ export function unreadable(name: string, cause: unknown): DownloadError {
   });
 }
 
-/** `bytes`, copied only when they lie in shared memory, which Blob and WebCrypto refuse. */
-export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+/** `bytes`, copied only when they lie in shared memory, which Blob refuses. */
+function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
 }
 
