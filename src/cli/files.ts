@@ -6,6 +6,7 @@ import { EngineError } from '../engine/errors.ts';
 import { settingsSchemas } from '../engine/methods/registry.ts';
 import type { Patch } from '../engine/patches/patch.ts';
 import { readPatchFile } from '../engine/patches/patch-file.ts';
+import { parseJson } from '../engine/text.ts';
 
 /** Paths are meant from where the user called npm, not from the project's folder npm changes to. */
 export function path(value: string): string {
@@ -28,12 +29,7 @@ export async function readText(file: string): Promise<string> {
 
 /** @throws EngineError ('input') */
 export async function readJson(file: string): Promise<unknown> {
-  const text = await readText(file);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new EngineError('input', `“${file}” is not valid JSON.`);
-  }
+  return parseJson(await readText(file), () => new EngineError('input', `“${file}” is not valid JSON.`));
 }
 
 /** A JSON file of a form. @throws EngineError ('input') saying where it is at fault */

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
+import { messageOf } from '../engine/text.ts';
 import { benchmarkCommand } from './commands/benchmark.ts';
 import { damageCommand } from './commands/damage.ts';
 import { editCommand } from './commands/edit.ts';
@@ -47,9 +48,8 @@ async function main(): Promise<number> {
   } catch (error) {
     // Commander has printed its own line already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const message = error instanceof Error ? error.message : String(error);
     const next = error instanceof EngineError && error.next !== '' ? ` ${error.next}` : '';
-    process.stderr.write(`memit: ${message}${next}\n`);
+    process.stderr.write(`memit: ${messageOf(error)}${next}\n`);
     return error instanceof EngineError && INPUT_CODES.includes(error.code) ? 2 : 1;
   }
 }

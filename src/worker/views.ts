@@ -8,6 +8,7 @@ import { EngineError, RequestError } from '../engine/errors.ts';
 import { isFloatDtype } from '../engine/weights/dtype.ts';
 import type { TensorIndex } from '../engine/weights/tensor-index.ts';
 import { locateSubject } from '../engine/tokens/lookup.ts';
+import { messageOf } from '../engine/text.ts';
 import { fillPrompt, targetText, validateRequest, type EditRequest } from '../engine/tokens/request.ts';
 import { predict, promptIds } from '../engine/session/asking.ts';
 import { phasesOf } from '../engine/session/editing.ts';
@@ -35,10 +36,9 @@ export function failureOf(error: unknown): WorkerFailure {
   if (error instanceof EngineError) {
     return { code: error.code, message: error.message, kept: error.kept, next: error.next };
   }
-  const message = error instanceof Error ? error.message : String(error);
   return {
     code: 'worker',
-    message: `Something went wrong that should not have: ${message}`,
+    message: `Something went wrong that should not have: ${messageOf(error)}`,
     kept: 'The model and the history are as they were before.',
     next: 'Try again; if it happens again, reload the page.',
   };

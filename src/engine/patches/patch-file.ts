@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { PatchError, SafetensorsError } from '../errors.ts';
+import { parseJson } from '../text.ts';
 import { memorySource, type ByteSource } from '../weights/byte-source.ts';
 import { encodeFloats, firstNotFinite } from '../weights/dtype.ts';
 import { collect, safetensorsParts, type TensorToWrite } from '../weights/safetensors-writer.ts';
@@ -205,12 +206,10 @@ function parseHeader(file: SafetensorsFile): { json: unknown; version: 1 | 2 } {
       next: 'Open a file that was saved with “Patch file”; to open a model, pick its config and tokenizer too.',
     });
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new PatchError('The patch’s description is not valid JSON.', { kept: KEPT, cause });
-  }
+  const json = parseJson(
+    text,
+    (_, cause) => new PatchError('The patch’s description is not valid JSON.', { kept: KEPT, cause }),
+  );
   const version = z.object({ formatVersion: z.number() }).safeParse(json).data?.formatVersion;
   if (version === 1 || version === PATCH_FORMAT_VERSION) return { json, version };
   throw new PatchError(

@@ -4,7 +4,7 @@ import { ModelError } from '../errors.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { methodOf, DEFAULT_METHOD } from '../methods/registry.ts';
 import { validateSettings, type EditingMethod } from '../methods/method.ts';
-import { parseJson } from '../text.ts';
+import { messageOf, parseJson } from '../text.ts';
 
 const notesSchema = z.object({
   /** Of which method the preset is. */
@@ -40,7 +40,7 @@ export function parseEditingNotes(
     try {
       validateSettings(methodOf(method, methods), preset, config);
     } catch (cause) {
-      throw new ModelError(`memit.json, preset: ${cause instanceof Error ? cause.message : ''}`, { cause });
+      throw new ModelError(`memit.json, preset: ${messageOf(cause)}`, { cause });
     }
   }
   return parsed.data;

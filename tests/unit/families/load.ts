@@ -13,19 +13,13 @@ import { TensorIndex } from '../../../src/engine/weights/tensor-index.ts';
 export interface LoadedModel {
   readonly model: LanguageModel;
   readonly index: TensorIndex;
-  /** The parsed config.json. */
-  readonly config: unknown;
 }
 
 /** The model of a folder, with the given config.json, if any, in place of the folder's. */
-export async function loadFolder(
-  folder: string,
-  config?: unknown,
-  families: readonly FamilyDefinition[] = FAMILIES,
-): Promise<LoadedModel> {
+export async function loadFolder(folder: string, config?: unknown): Promise<LoadedModel> {
   const source = folderSource(folder);
   const read = config ?? (JSON.parse(await readText(source, 'config.json')) as unknown);
-  return loadModel(read, await openTensors(source), families);
+  return loadModel(read, await openTensors(source));
 }
 
 export async function loadModel(
@@ -35,7 +29,7 @@ export async function loadModel(
 ): Promise<LoadedModel> {
   const { runtime, linalg } = await startWasm(1);
   const model = await LanguageModel.load(createFamily(config, index, families), index, runtime, linalg);
-  return { model, index, config };
+  return { model, index };
 }
 
 /** The tensors of one safetensors file. */

@@ -6,6 +6,7 @@
  * `group.x + group.y * groups.x` and returns when that is not below `params.workgroups`, the first field of all.
  */
 import { DeviceError } from '../../errors.ts';
+import { messageOf } from '../../text.ts';
 import type { GpuDevice } from '../../runtime/device.ts';
 import type { Tensor } from '../../runtime/tensor.ts';
 
@@ -170,7 +171,7 @@ export class KernelRunner {
           compute: { module, entryPoint: kernel.entryPoint, constants },
         });
       } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
+        const reason = messageOf(cause);
         throw new DeviceError(`The kernel ${key} could not be prepared: ${reason}`, { cause });
       }
     });
