@@ -3,7 +3,6 @@
  * its tensors and the projections that can be edited. Gradients, cached prefixes, overrides and batches are the machinery's
  * (model/), made from these pieces once for all families.
  */
-import { ModelError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 
 /** Blocks of one kind share a graph; layers may be of different kinds. */
@@ -49,17 +48,9 @@ export type ProjectionRole = 'mlp-output';
 
 /** A linear map of a layer that can be edited. */
 export interface Projection {
-  readonly role: ProjectionRole;
   readonly tensor: string;
   /** True when the file stores it [in, out] (GPT-2's Conv1D), false for [out, in] (nn.Linear); PEFT's `fan_in_fan_out`. */
   readonly fanInFanOut: boolean;
-}
-
-/** Whether texts get the special tokens that the tokenizer puts around them (a begin token, with Llama). */
-export interface SpecialTokens {
-  readonly prompts: boolean;
-  /** Documents that key statistics are taken over. */
-  readonly statistics: boolean;
 }
 
 /** Weights of a graph by their inputs' names. @throws GraphError for a name that no binding has */
@@ -88,7 +79,6 @@ export interface BlockIo {
 
 export interface Family {
   readonly config: ModelConfig;
-  readonly specialTokens: SpecialTokens;
   /** int32 [batch, sequence] each → [batch, sequence, D]. */
   embed(g: GraphBuilder, ids: Value, positions: Value, weight: WeightInputs): Value;
   /** → the block's output, [batch, sequence, D]. */
@@ -99,7 +89,7 @@ export interface Family {
   embeddingWeights(): WeightBinding[];
   blockWeights(layer: number): WeightBinding[];
   headWeights(): WeightBinding[];
-  projections(layer: number): Projection[];
+  projections(layer: number): Readonly<Record<ProjectionRole, Projection>>;
 }
 
 /** Names of the tensors that the weights' files hold. */
@@ -120,9 +110,6 @@ export interface FamilyDefinition {
   create(config: unknown, tensors: TensorNames): Family;
 }
 
-/** @throws ModelError when the family has no such projection */
 export function projectionOf(family: Family, layer: number, role: ProjectionRole): Projection {
-  const projection = family.projections(layer).find((each) => each.role === role);
-  if (projection) return projection;
-  throw new ModelError(`Layer ${layer} of a ${family.config.modelType} model has no projection “${role}” to edit.`);
+  return family.projections(layer)[role];
 }

@@ -10,6 +10,7 @@ import type {
   LayerKind,
   ModelConfig,
   Projection,
+  ProjectionRole,
   TensorNames,
   WeightBinding,
   WeightInputs,
@@ -37,7 +38,6 @@ const KIND: LayerKind = { name: 'full', window: null };
 
 class Gpt2Family implements Family {
   readonly config: ModelConfig;
-  readonly specialTokens = { prompts: true, statistics: false };
   readonly #gpt2: Gpt2Config;
   readonly #prefix: string;
 
@@ -137,8 +137,8 @@ class Gpt2Family implements Family {
     ];
   }
 
-  projections(layer: number): Projection[] {
-    return [{ role: 'mlp-output', tensor: `${this.#prefix}h.${layer}.mlp.c_proj.weight`, fanInFanOut: true }];
+  projections(layer: number): Readonly<Record<ProjectionRole, Projection>> {
+    return { 'mlp-output': { tensor: `${this.#prefix}h.${layer}.mlp.c_proj.weight`, fanInFanOut: true } };
   }
 }
 

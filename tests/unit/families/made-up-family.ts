@@ -11,6 +11,7 @@ import type {
   LayerKind,
   ModelConfig,
   Projection,
+  ProjectionRole,
   WeightBinding,
   WeightInputs,
 } from '../../../src/engine/families/family.ts';
@@ -40,7 +41,6 @@ export const ROTARY_BASES: Readonly<Record<string, number>> = { local: 10, full:
 
 class MadeUpFamily implements Family {
   readonly config: ModelConfig;
-  readonly specialTokens = { prompts: false, statistics: false };
   readonly #epsilon: number;
 
   constructor(config: unknown) {
@@ -128,8 +128,8 @@ class MadeUpFamily implements Family {
     ];
   }
 
-  projections(layer: number): Projection[] {
-    return [{ role: 'mlp-output', tensor: `layers.${layer}.down.weight`, fanInFanOut: false }];
+  projections(layer: number): Readonly<Record<ProjectionRole, Projection>> {
+    return { 'mlp-output': { tensor: `layers.${layer}.down.weight`, fanInFanOut: false } };
   }
 
   /** Rotates the first numbers of every head, each in the first half with its partner in the second. */
