@@ -63,6 +63,8 @@ export const GOLDENS = [
     command: `${PYTHON} tests/reference/tiny_gpt2.py`,
   },
   family('gpt2'),
+  family('llama'),
+  family('llama-tied'),
   {
     file: 'tiny-memit.json',
     program: 'memit_oracle.py',

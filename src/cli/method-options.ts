@@ -26,11 +26,23 @@ export function addMethodOptions(command: Command, except: readonly string[] = [
   return command;
 }
 
-/** The preset of the method with what was given in its place. @throws EngineError ('input') for a setting that the method lacks */
-export function settingsOf(session: ModelSession, method: string, given: GivenOptions): MethodSettings {
+/**
+ * The preset of the method with what was given in its place.
+ * @param except as {@link addMethodOptions} was given it: these count where the method has such a setting
+ * @throws EngineError ('input') for a setting that the method lacks
+ */
+export function settingsOf(
+  session: ModelSession,
+  method: string,
+  given: GivenOptions,
+  except: readonly string[] = [],
+): MethodSettings {
   const fieldsOf = (id: string): string[] => settingFields(methodOf(id).settings).map(({ name }) => name);
   const own = new Set(fieldsOf(method));
-  const foreign = METHODS.flatMap(({ id }) => fieldsOf(id)).find((name) => given[name] !== undefined && !own.has(name));
+  const known = new Set([...own, ...except]);
+  const foreign = METHODS.flatMap(({ id }) => fieldsOf(id)).find(
+    (name) => given[name] !== undefined && !known.has(name),
+  );
   if (foreign !== undefined) throw new EngineError('input', `--${flagOf(foreign)} is no setting of ${method}.`);
   const chosen = Object.entries(given).filter(([name, value]) => own.has(name) && value !== undefined);
   return { ...session.preset(method).settings, ...Object.fromEntries(chosen) };

@@ -16,6 +16,9 @@ import {
   type EvaluationOptions,
 } from '../records.ts';
 
+/** One seed draws the records and the contexts. */
+const OWN_SETTINGS = ['seed'];
+
 export function benchmarkCommand(root: Command): void {
   const command = evaluationCommand(
     root,
@@ -24,8 +27,7 @@ export function benchmarkCommand(root: Command): void {
   )
     .option('--records <file>', 'the same; benchmark.json of the model when absent', path)
     .option('--edits <n>', 'how many records', parseCount, 10);
-  // One seed draws the records and the contexts.
-  addMethodOptions(command, ['seed']).action(benchmark);
+  addMethodOptions(command, OWN_SETTINGS).action(benchmark);
 }
 
 async function benchmark(
@@ -36,7 +38,7 @@ async function benchmark(
     const { method, seed } = options;
     const all = await readRecords(options.records ?? join(options.model, 'benchmark.json'), session);
     const records = drawRecords(all, options.edits, seed);
-    const edit = { method, settings: settingsOf(session, method, options), unedited: false };
+    const edit = { method, settings: settingsOf(session, method, options, OWN_SETTINGS), unedited: false };
     const { patch, evaluation } = await runBenchmark(
       session,
       { records, edit, generation },

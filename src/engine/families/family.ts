@@ -4,6 +4,7 @@
  * (model/), made from these pieces once for all families.
  */
 import type { GraphBuilder, Value } from '../graph/builder.ts';
+import type { Rotary, RotaryValues } from './rotary.ts';
 
 /** Blocks of one kind share a graph; layers may be of different kinds. */
 export interface LayerKind {
@@ -11,6 +12,8 @@ export interface LayerKind {
   readonly name: string;
   /** Tokens that attention reaches back to, its own included (sliding window); null: all of them. */
   readonly window: number | null;
+  /** How queries and keys are turned by position; absent where positions are embedded. */
+  readonly rotary?: Rotary;
 }
 
 export interface ModelConfig {
@@ -62,6 +65,8 @@ export interface BlockIo {
   readonly hidden: Value;
   /** int32 [batch, sequence] */
   readonly positions: Value;
+  /** Of the kind's {@link LayerKind.rotary}. @throws GraphError where it has none */
+  rotary(): RotaryValues;
   readonly weight: WeightInputs;
   /**
    * Attention over the tokens that each may see, cached ones included. Query [batch, heads, sequence, headSize], key and value

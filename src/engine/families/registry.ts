@@ -2,8 +2,9 @@
 import { ModelError } from '../errors.ts';
 import type { Family, FamilyDefinition, TensorNames } from './family.ts';
 import { gpt2 } from './gpt2.ts';
+import { llama } from './llama.ts';
 
-export const FAMILIES: readonly FamilyDefinition[] = [gpt2];
+export const FAMILIES: readonly FamilyDefinition[] = [gpt2, llama];
 
 /**
  * The family of a config.json, by its `model_type`.

@@ -4,7 +4,8 @@
  */
 import { GraphError } from '../errors.ts';
 import type { BlockIo, Family, LayerKind, WeightBinding, WeightInputs } from '../families/family.ts';
-import { GraphBuilder, type Value } from '../graph/builder.ts';
+import type { RotaryValues } from '../families/rotary.ts';
+import { GraphBuilder, type Dim, type Value } from '../graph/builder.ts';
 import { differentiate } from '../graph/differentiate.ts';
 import { attend, pastInputs } from './attention.ts';
 
@@ -47,8 +48,9 @@ export function embeddingGraph(family: Family): GraphBuilder {
 }
 
 /**
- * hidden [batch, sequence, D], causal_mask [1, 1, sequence, sequence] (0 or a large negative number added to the scores) and,
- * where the family asks for it, position_ids int32 [batch, sequence] → {@link BLOCK_OUTPUTS}.
+ * hidden [batch, sequence, D], causal_mask [1, 1, sequence, sequence] (0 or a large negative number added to the scores) and, where
+ * the family asks for them, position_ids int32 [batch, sequence], rotary_cos and rotary_sin [batch, 1, sequence, rotarySize / 2]
+ * → {@link BLOCK_OUTPUTS}.
  */
 export function blockGraph(family: Family, kind: LayerKind, variant: BlockVariant = {}): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-${blockLabel(kind, variant)}`);
@@ -115,6 +117,7 @@ function forwardBlock(
   const layer = config.layerKinds.findIndex(({ name }) => name === kind.name);
   const outputs: Record<string, Value> = {};
   let positions: Value | null = null;
+  let rotary: RotaryValues | null = null;
 
   const io: BlockIo = {
     hidden,
@@ -122,6 +125,12 @@ function forwardBlock(
     get positions() {
       positions ??= g.input('position_ids', 'int32', ['batch', 'sequence']);
       return positions;
+    },
+    rotary: () => {
+      if (!kind.rotary) throw new GraphError(`Graph ${g.name}: layers of the kind “${kind.name}” turn nothing.`);
+      const shape: Dim[] = ['batch', 1, 'sequence', kind.rotary.frequencies.length];
+      rotary ??= { cos: g.input('rotary_cos', 'float32', shape), sin: g.input('rotary_sin', 'float32', shape) };
+      return rotary;
     },
     weight: weightInputs(g, family.blockWeights(layer)),
     attend: (query, key, value, scale) => {

@@ -205,12 +205,14 @@ function variantOf({ past, overrides }: BlockInputs): Required<BlockVariant> {
 
 function blockFeeds(
   { hidden, places, past, overrides }: BlockInputs,
-  { window }: LayerKind,
+  { window, rotary }: LayerKind,
   { inputs }: CompiledGraph,
 ): Record<string, Tensor> {
+  const turned = rotary && inputs.has('rotary_cos') ? places.rotary(rotary) : null;
   return {
     hidden,
     causal_mask: places.causalMask(window),
+    ...(turned && { rotary_cos: turned.cos, rotary_sin: turned.sin }),
     ...(inputs.has('position_ids') && { position_ids: places.positionIds }),
     ...(past && { past_key: past.key, past_value: past.value, past_mask: places.pastMask(window) }),
     ...(overrides && {

@@ -1,5 +1,6 @@
 /** Where the tokens of a batch stand: their positions, and which tokens each of them may attend to. */
 import { DeviceError } from '../errors.ts';
+import type { Rotary } from '../families/rotary.ts';
 import type { Device } from '../runtime/device.ts';
 import { TensorScope, type Disposable } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
@@ -31,6 +32,7 @@ export class TokenPlaces implements Disposable {
   readonly #options: PlacesOptions;
   readonly #scope = new TensorScope();
   readonly #tensors = new Map<string, Tensor>();
+  readonly #rotary = new Map<Rotary, { readonly cos: Tensor; readonly sin: Tensor }>();
 
   constructor(device: Device, contextLength: number, options: PlacesOptions) {
     this.#device = device;
@@ -48,6 +50,33 @@ export class TokenPlaces implements Disposable {
       }
       return this.#device.upload(positions, [rows, length], 'position ids');
     });
+  }
+
+  /** Cosines and sines of the angles that the tokens' positions turn pairs by, [rows, 1, length, pairs] each. */
+  rotary(rotary: Rotary): { readonly cos: Tensor; readonly sin: Tensor } {
+    const known = this.#rotary.get(rotary);
+    if (known) return known;
+    const { rows, length } = this.#options;
+    const pairs = rotary.frequencies.length;
+    // In float32 where transformers rounds: the frequencies and their products with positions.
+    const frequencies = Float32Array.from(rotary.frequencies);
+    const cos = new Float32Array(rows * length * pairs);
+    const sin = new Float32Array(rows * length * pairs);
+    for (let row = 0, at = 0; row < rows; row += 1) {
+      for (let t = 0; t < length; t += 1) {
+        const position = this.#positionOf(row, t);
+        for (let pair = 0; pair < pairs; pair += 1, at += 1) {
+          const angle = Math.fround(position * frequencies[pair]);
+          cos[at] = rotary.scale * Math.cos(angle);
+          sin[at] = rotary.scale * Math.sin(angle);
+        }
+      }
+    }
+    const upload = (values: Float32Array, label: string): Tensor =>
+      this.#scope.track(this.#device.upload(values, [rows, 1, length, pairs], label));
+    const made = { cos: upload(cos, 'rotary cosines'), sin: upload(sin, 'rotary sines') };
+    this.#rotary.set(rotary, made);
+    return made;
   }
 
   /** [1, 1, length, length]: 0 where a token may look, a large negative number elsewhere; the same for every row. */
@@ -101,6 +130,7 @@ export class TokenPlaces implements Disposable {
   dispose(): void {
     this.#scope.dispose();
     this.#tensors.clear();
+    this.#rotary.clear();
   }
 
   #positionOf(row: number, token: number): number {
