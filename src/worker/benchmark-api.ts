@@ -4,7 +4,8 @@ import type { MethodSettings } from '../engine/patches/patch.ts';
 import type { LeftOut } from '../engine/evaluation/fitting.ts';
 import type { RecordTexts } from '../engine/evaluation/generation.ts';
 import type { EvaluationMetrics, GroupMetrics, Metric, TextMetrics } from '../engine/evaluation/metrics.ts';
-import type { ColumnMapping, ImportFault, TableColumns, TableField } from '../engine/evaluation/import.ts';
+import type { ColumnMapping, TableColumns, TableField } from '../engine/evaluation/columns.ts';
+import type { ImportFault } from '../engine/evaluation/import.ts';
 import type { PromptGroup } from '../engine/evaluation/records.ts';
 
 export type {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { EngineError } from '../errors.ts';
 import type { FactList } from '../tokens/fact-list.ts';
 import { PLACEHOLDER } from '../tokens/template.ts';
+import { mappingOf, TABLE_FIELDS, type ColumnMapping, type TableColumns } from './columns.ts';
 import { answerableNeighbours, type EvaluationRecord, recordSchema } from './records.ts';
 import { rowsOf } from './rows.ts';
 
@@ -22,36 +23,6 @@ export interface ImportedRecords {
   readonly faults: ImportFault[];
   /** Of what was kept, but not whole. */
   readonly notes: ImportFault[];
-}
-
-/**
- * Names that the columns of tables and the fields of flat records go by: EasyEdit's, the flattened CounterFact's, and what people
- * write over columns. Lower case, words joined by underscores.
- */
-const COLUMN_NAMES = {
-  subject: ['subject', 'entity'],
-  prompt: ['prompt', 'template', 'question'],
-  relation: ['relation', 'relation_id', 'relationid', 'predicate', 'property'],
-  targetNew: ['target_new', 'targetnew', 'object', 'new', 'new_object', 'target', 'edit'],
-  targetTrue: ['target_true', 'ground_truth', 'true', 'true_object', 'old', 'old_object', 'answer'],
-  paraphrases: ['paraphrase_prompts', 'rephrase_prompt', 'rephrase', 'paraphrase', 'paraphrases'],
-  neighbours: ['neighborhood_prompts', 'locality_prompt', 'neighborhood', 'neighbourhood', 'neighbours'],
-  neighbourTruth: ['locality_ground_truth', 'neighbour_answer', 'neighbor_answer'],
-  caseId: ['case_id', 'id', 'caseid'],
-} as const;
-
-export type TableField = keyof typeof COLUMN_NAMES;
-const FIELDS = Object.keys(COLUMN_NAMES) as TableField[];
-
-/** Which column each field is read from. */
-export type ColumnMapping = Partial<Record<TableField, string>>;
-
-export interface TableColumns {
-  readonly columns: readonly string[];
-  /** The first record's, as text. */
-  readonly values: Readonly<Record<string, string>>;
-  /** By the names of the columns. */
-  readonly mapping: ColumnMapping;
 }
 
 export interface ImportOptions {
@@ -219,7 +190,7 @@ function readFlat(
   { mapping = mappingOf(entry), facts }: ImportOptions,
 ): ReadRecord | string {
   const fields = Object.fromEntries(
-    FIELDS.map((field) => {
+    TABLE_FIELDS.map((field) => {
       const column = mapping[field];
       const value = column === undefined ? undefined : entry[column];
       return [field, value === '' ? undefined : value];
@@ -274,24 +245,6 @@ function withoutUnanswerable(record: EvaluationRecord): ReadRecord {
     record: lost === 0 ? record : { ...record, neighborhood_prompts: answered },
     note: lost === 0 ? null : `its neighbours are left out (${lost}): there is no true object to ask for`,
   };
-}
-
-/** The column of each field, by name. */
-function mappingOf(entry: Record<string, unknown>): ColumnMapping {
-  const columns = new Map(
-    Object.keys(entry).map((column) => [
-      column
-        .trim()
-        .toLowerCase()
-        .replaceAll(/[\s-]+/g, '_'),
-      column,
-    ]),
-  );
-  const found = FIELDS.map((field) => {
-    const names: readonly string[] = COLUMN_NAMES[field];
-    return [field, names.map((name) => columns.get(name)).find((column) => column !== undefined)] as const;
-  });
-  return Object.fromEntries(found.filter(([, column]) => column !== undefined));
 }
 
 /** The wording with {} for the subject, or null where neither stands in it. */

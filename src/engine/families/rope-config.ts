@@ -22,8 +22,7 @@ export const ropeFields = {
   rope_parameters: scalingSchema.nullish(),
 };
 
-const fieldsSchema = z.object(ropeFields);
-type RopeFields = z.infer<typeof fieldsSchema>;
+type RopeFields = z.infer<z.ZodObject<typeof ropeFields>>;
 
 /** transformers' default where a config names no base. */
 const DEFAULT_BASE = 10_000;
@@ -38,10 +37,12 @@ export function rotaryOf({ rope_theta, rope_scaling, rope_parameters }: RopeFiel
   const base = settings.rope_theta ?? rope_theta ?? DEFAULT_BASE;
   const type = settings.rope_type ?? settings.type ?? 'default';
   const frequencies = rotaryFrequencies(base, size);
-  const number = (name: keyof typeof settings): number => {
+  const number = (
+    name: 'factor' | 'low_freq_factor' | 'high_freq_factor' | 'original_max_position_embeddings',
+  ): number => {
     const value = settings[name];
     if (typeof value === 'number') return value;
-    throw new ModelError(`config.json: ${field} of type “${type}” lacks ${String(name)}.`);
+    throw new ModelError(`config.json: ${field} of type “${type}” lacks ${name}.`);
   };
   if (type === 'default') return { frequencies, scale: 1 };
   if (type === 'linear') {

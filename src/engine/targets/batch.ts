@@ -4,40 +4,20 @@
  */
 import { EngineError } from '../errors.ts';
 import type { Job } from '../job.ts';
-import type { AdamState } from '../linalg/linear-algebra.ts';
-import { gatherTokens, takeRows } from '../model/forward.ts';
+import { gatherTokens } from '../model/forward.ts';
 import { BLOCK_OUTPUTS } from '../model/graphs.ts';
-import type { BlockInputs, LanguageModel, LayerPast } from '../model/language-model.ts';
-import type { TokenPlaces } from '../model/token-places.ts';
+import type { BlockInputs, LanguageModel } from '../model/language-model.ts';
 import type { WeightSet } from '../model/weight-set.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped, TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
+import { dropEdits, type BatchState } from './batch-state.ts';
 import type { StepLosses } from './losses.ts';
 import { evaluateObjective } from './objective.ts';
-import { klPositionOf, rowsOf, type SuffixRow } from './suffix-rows.ts';
+import { klPositionOf, rowsOf } from './suffix-rows.ts';
 import { runPrefixes } from './prefixes.ts';
 import type { EditPrompts } from './prompts.ts';
 import { LOSS_THRESHOLD, type EditTarget, type TargetSettings } from './target.ts';
-
-/** Tensors that have one row per active edit or per token row, rebuilt when edits leave. */
-interface BatchState {
-  /** Edits still running, as indices into the run. */
-  edits: number[];
-  rows: SuffixRow[];
-  /** Of the suffixes, after their prefixes. */
-  places: TokenPlaces;
-  /** Output of block Lz without δ, [rows, suffix, D]. */
-  base: Tensor;
-  /** Per layer above Lz. Empty where no row has a token before its look-up token. */
-  pasts: LayerPast[];
-  adam: AdamState;
-  /** weight_decay / ‖h0‖² and clamp · ‖h0‖, [edits]. */
-  decay: Tensor;
-  maxNorm: Tensor;
-  /** log p₀ at the KL prompts' look-up tokens, [edits, V]; null before the first evaluation. */
-  klReference: Tensor | null;
-}
 
 export class TargetBatch {
   readonly targets = new Map<number, EditTarget>();
@@ -148,7 +128,7 @@ export class TargetBatch {
         decay: state.decay,
         maxNorm: state.maxNorm,
       });
-      if (leaving.length > 0) await this.#compact(state, new Set(leaving));
+      if (leaving.length > 0) await dropEdits(this.#model, state, new Set(leaving), this.#scope);
       return losses;
     });
   }
@@ -263,41 +243,6 @@ export class TargetBatch {
         initialNorm: norm,
         losses: this.#losses.get(edit) ?? [],
       });
-    });
-  }
-
-  /** Rebuilds the batch's tensors without the edits that left, so that no further work is spent on them. */
-  async #compact(state: BatchState, leaving: ReadonlySet<number>): Promise<void> {
-    const { device } = this.#model.runtime;
-    await scoped(async (scope) => {
-      const select = (kept: number[]): Tensor => scope.track(device.upload(Int32Array.from(kept), [kept.length]));
-      const keptRows = state.rows.flatMap((row, r) => (leaving.has(row.edit) ? [] : [r]));
-      const keptEdits = state.edits.flatMap((edit, i) => (leaving.has(edit) ? [] : [i]));
-      const rowIndex = select(keptRows);
-      const editIndex = select(keptEdits);
-      const take = async (tensor: Tensor, index: Tensor): Promise<Tensor> => {
-        const taken = this.#scope.track(await takeRows(this.#model, tensor, index));
-        this.#scope.drop(tensor);
-        return taken;
-      };
-      const places = this.#scope.track(state.places.select(keptRows));
-      this.#scope.drop(state.places);
-      state.places = places;
-      state.base = await take(state.base, rowIndex);
-      for (let i = 0; i < state.pasts.length; i += 1) {
-        const { key, value } = state.pasts[i];
-        state.pasts[i] = { key: await take(key, rowIndex), value: await take(value, rowIndex) };
-      }
-      state.adam = {
-        delta: await take(state.adam.delta, editIndex),
-        firstMoment: await take(state.adam.firstMoment, editIndex),
-        secondMoment: await take(state.adam.secondMoment, editIndex),
-      };
-      state.decay = await take(state.decay, editIndex);
-      state.maxNorm = await take(state.maxNorm, editIndex);
-      if (state.klReference) state.klReference = await take(state.klReference, editIndex);
-      state.rows = keptRows.map((r) => state.rows[r]);
-      state.edits = keptEdits.map((i) => state.edits[i]);
     });
   }
 }

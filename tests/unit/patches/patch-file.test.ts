@@ -340,8 +340,8 @@ describe('a patch of version 1 for the demo model', () => {
     expect(header.modelHash).toMatch(/^[0-9a-f]{64}$/);
 
     const old = await read(bytes);
-    const { formatVersion: _, layers, ...rest } = header;
-    expect({ ...old, deltas: undefined }).toEqual({ ...rest, deltas: undefined });
+    const { layers, ...rest } = header;
+    expect({ ...old, formatVersion: 1, deltas: undefined }).toEqual({ ...rest, deltas: undefined });
     expect(old.deltas.map(({ tensor }) => tensor)).toEqual((layers as Header[]).map(({ tensorName }) => tensorName));
     for (const { tensor, left, right, rank } of old.deltas.map(lowRank)) {
       expect(rank).toBe(old.requests.length);
