@@ -84,6 +84,7 @@ const NO_DOM = 'The engine runs in a worker and in Node: take this from the call
 export default defineConfig(
   globalIgnores([
     '.cache/',
+    '.venv/',
     'dist/',
     'public/',
     'test-results/',

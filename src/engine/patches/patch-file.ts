@@ -59,6 +59,7 @@ const deltaSchema = z.discriminatedUnion('kind', [
 ]);
 
 const version1Schema = headerSchema.extend({
+  contexts: z.array(z.string()).min(1),
   layers: z
     .array(
       z.object({

@@ -59,7 +59,7 @@ export function memitPreset({ modelType, hiddenSize, layerCount }: ModelConfig):
   const known = KNOWN.find(
     ({ fits }) => fits.modelType === modelType && fits.hiddenSize === hiddenSize && fits.layerCount === layerCount,
   );
-  if (known) return known;
+  if (known) return { settings: known.settings, note: known.note };
   const first = Math.floor(layerCount / 4);
   const last = Math.max(first, Math.floor(layerCount / 2) - 1);
   const layers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
