@@ -16,7 +16,7 @@ import { TextStatistics } from '../statistics/text-statistics.ts';
 import { parseJson } from '../text.ts';
 import { FactList } from '../tokens/fact-list.ts';
 import { ModelTokenizer } from '../tokens/tokenizer.ts';
-import { hashModel, sha256Text, type ModelIdentity } from '../weights/model-hash.ts';
+import { hashModel, type ModelIdentity } from '../weights/model-hash.ts';
 import type { Backend } from './backend.ts';
 import { parseEditingNotes, type EditingNotes } from './editing-notes.ts';
 import { ModelSession } from './session.ts';
@@ -131,8 +131,7 @@ async function statisticsSources({
   const text = await optionalText(source, notes.statistics?.text ?? 'statistics.txt', signal);
   if (text === null) return sources;
   if (statisticsStore) {
-    const textHash = await sha256Text(text);
-    sources.push(new StoredStatistics(device, statisticsStore, identity, textHash, intermediateSize));
+    sources.push(new StoredStatistics(device, statisticsStore, identity, text, intermediateSize));
   }
   sources.push(new TextStatistics(model, tokenizer, text));
   return sources;

@@ -1,7 +1,7 @@
 /** Second moments that were computed before, as files in a store of the host's: IndexedDB in the browser, a folder in Node. */
 import { EngineError } from '../errors.ts';
 import { readFloats, type Device } from '../runtime/device.ts';
-import type { ModelIdentity } from '../weights/model-hash.ts';
+import { sha256Text, type ModelIdentity } from '../weights/model-hash.ts';
 import type { SecondMoment } from './second-moment.ts';
 import { uploadMoments } from './shipped-statistics.ts';
 import { readStatistics, writeStatistics } from './statistics-file.ts';
@@ -16,25 +16,27 @@ export class StoredStatistics implements StatisticsSource {
   readonly #device: Device;
   readonly #store: StatisticsStore;
   readonly #identity: ModelIdentity;
-  readonly #textHash: string;
+  readonly #text: string;
+  /** Made at the first question: opening a model asks none. */
+  #textHash: Promise<string> | null = null;
   readonly #size: number;
 
   /**
-   * @param textHash of the text they are over; those of another text are left aside
+   * @param text that they are over; those of another text are left aside
    * @param size F
    */
-  constructor(device: Device, store: StatisticsStore, identity: ModelIdentity, textHash: string, size: number) {
+  constructor(device: Device, store: StatisticsStore, identity: ModelIdentity, text: string, size: number) {
     this.#device = device;
     this.#store = store;
     this.#identity = identity;
-    this.#textHash = textHash;
+    this.#text = text;
     this.#size = size;
   }
 
   async find(layers: readonly number[]): Promise<ReadonlyMap<number, SecondMoment>> {
     const found = new Map<number, SecondMoment>();
     for (const layer of layers) {
-      const bytes = await this.#store.read(this.#key(layer));
+      const bytes = await this.#store.read(await this.#key(layer));
       if (!bytes) continue;
       try {
         const file = await readStatistics(bytes, this.#identity, this.#size);
@@ -51,15 +53,20 @@ export class StoredStatistics implements StatisticsSource {
     const values = await readFloats(this.#device, matrix);
     const file = {
       modelHash: this.#identity.hash,
-      textHash: this.#textHash,
+      textHash: await this.#hashOfText(),
       tokens,
       layers: new Map([[layer, values]]),
     };
-    await this.#store.write(this.#key(layer), await writeStatistics(file, this.#size));
+    await this.#store.write(await this.#key(layer), await writeStatistics(file, this.#size));
   }
 
-  #key(layer: number): string {
+  async #key(layer: number): Promise<string> {
     const model = this.#identity.hash.replace(/^sha256:/, '').slice(0, 16);
-    return `${model}-${this.#textHash.slice(0, 16)}-layer-${layer}`;
+    return `${model}-${(await this.#hashOfText()).slice(0, 16)}-layer-${layer}`;
+  }
+
+  #hashOfText(): Promise<string> {
+    this.#textHash ??= sha256Text(this.#text);
+    return this.#textHash;
   }
 }

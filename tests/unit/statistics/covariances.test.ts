@@ -66,7 +66,7 @@ async function covariances(given: Partial<Given> = {}): Promise<Covariances> {
   const sources: StatisticsSource[] = [];
   if (shipped) sources.push(new ShippedStatistics(device, shipped, 128));
   if (text !== null) {
-    sources.push(new StoredStatistics(device, store, identity, await sha256Text(text), 128));
+    sources.push(new StoredStatistics(device, store, identity, text, 128));
     sources.push(new TextStatistics(model, tokenizer, text));
   }
   return new Covariances(model.linalg, sources);
