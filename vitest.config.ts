@@ -7,6 +7,9 @@ import { defineConfig } from 'vitest/config';
 import { findChromium } from './scripts/chromium.mjs';
 import { CHROMIUM_FLAGS } from './tests/browser/fixtures/chromium.ts';
 
+/** Ends what hangs, in ms. No test is to fail because a machine is slow. */
+const HANG = 15 * 60_000;
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,7 +20,8 @@ export default defineConfig({
           environment: 'node',
           pool: 'forks',
           maxWorkers: 2,
-          testTimeout: 60_000,
+          testTimeout: HANG,
+          hookTimeout: HANG,
         },
       },
       {
@@ -28,8 +32,8 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 1,
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: HANG,
+          hookTimeout: HANG,
         },
       },
       {
@@ -37,8 +41,8 @@ export default defineConfig({
           name: 'chromium',
           include: ['tests/gpu/{linear-algebra,products}.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: HANG,
+          hookTimeout: HANG,
           browser: {
             enabled: true,
             headless: true,

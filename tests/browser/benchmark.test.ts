@@ -5,7 +5,7 @@ import { expect, test, type Page } from '@playwright/test';
 async function openBenchmark(page: Page): Promise<void> {
   await page.goto('/?backend=wasm');
   await page.getByRole('tab', { name: 'Benchmark' }).click();
-  await expect(page.getByRole('button', { name: 'Edit and measure' })).toBeEnabled({ timeout: 120_000 });
+  await expect(page.getByRole('button', { name: 'Edit and measure' })).toBeEnabled({ timeout: 600_000 });
 }
 
 async function saved(page: Page, button: string): Promise<string> {
@@ -20,7 +20,7 @@ test('ten known facts: edit, measure, look at them, take the report home', async
   await page.getByRole('button', { name: 'Edit and measure' }).click();
   const start = page.getByRole('region', { name: 'Start a benchmark' });
   await expect(start.getByRole('button', { name: 'Cancel' })).toBeEnabled();
-  await expect(page.getByText('10 records measured in')).toBeVisible({ timeout: 240_000 });
+  await expect(page.getByText('10 records measured in')).toBeVisible({ timeout: 600_000 });
   await expect(page.getByRole('switch')).toHaveCount(1);
 
   const metrics = page.getByRole('region', { name: 'Metrics', exact: true });
@@ -40,7 +40,7 @@ test('ten known facts: edit, measure, look at them, take the report home', async
 
   await page.getByRole('button', { name: 'Measure damage' }).click();
   const damage = page.getByRole('region', { name: 'Damage', exact: true });
-  await expect(damage.getByText(/facts and 100 sentences asked in/)).toBeVisible({ timeout: 120_000 });
+  await expect(damage.getByText(/facts and 100 sentences asked in/)).toBeVisible({ timeout: 600_000 });
   await expect(damage.getByRole('list', { name: 'Facts kept after each patch' })).toContainText(/\d\s%\skept/);
   await expect(damage).toContainText(/Perplexity.*\d+ → \d+/);
 
@@ -67,7 +67,7 @@ test('records of one’s own: faults are told, good ones are measured, the model
     'Record 2: the subject “Spain” does not stand',
   );
   await page.getByRole('button', { name: 'Only measure' }).click();
-  await expect(page.getByText('1 record measured in')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('1 record measured in')).toBeVisible({ timeout: 600_000 });
   await expect(page.getByRole('switch')).toHaveCount(0);
   await expect(page.getByRole('region', { name: 'Metrics', exact: true })).toContainText('nothing to measure');
 
@@ -102,7 +102,7 @@ test('a table whose columns say nothing: they are asked for, and can be read oth
   await expect(dialog.getByLabel('Prompt')).toHaveValue('says');
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Only measure' }).click();
-  await expect(page.getByText('2 records measured in')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('2 records measured in')).toBeVisible({ timeout: 600_000 });
   const metrics = page.getByRole('region', { name: 'Metrics', exact: true });
   // Without a true object there are no two to compare: the tokens count.
   await expect(metrics).toContainText('efficacy');
@@ -140,7 +140,7 @@ test('thousands of records: listed smoothly, some of them drawn', async ({ page 
   await page.getByLabel('Use', { exact: true }).fill('3');
   await page.getByLabel('Seed').fill('5');
   await page.getByRole('button', { name: 'Only measure' }).click();
-  await expect(page.getByText('3 records measured in')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('3 records measured in')).toBeVisible({ timeout: 600_000 });
   await expect(page.getByRole('heading', { name: '3 of many.csv' })).toBeVisible();
 });
 
@@ -150,7 +150,7 @@ test('texts that the model writes, and two settings side by side', async ({ page
   await page.getByLabel('Let it write texts').check();
   const metrics = page.getByRole('region', { name: 'Metrics', exact: true });
   await page.getByRole('button', { name: 'Edit and measure' }).click();
-  await expect(page.getByText('1 record measured in')).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByText('1 record measured in')).toBeVisible({ timeout: 600_000 });
   await expect(metrics).toContainText(/GE Fluency\d+\.\d/);
   await expect(metrics).toContainText('RS Consistencynot available');
   const records = page.getByRole('region', { name: 'Records', exact: true });
@@ -170,7 +170,7 @@ test('texts that the model writes, and two settings side by side', async ({ page
   await page.getByRole('tab', { name: 'Benchmark' }).click();
   await page.getByLabel('Edit the unedited model').check();
   await page.getByRole('button', { name: 'Edit and measure' }).click();
-  await expect(page.getByRole('region', { name: 'Reports' })).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByRole('region', { name: 'Reports' })).toBeVisible({ timeout: 600_000 });
   await expect(metrics).toContainText(/RS Consistency\d/);
   await expect(page.getByRole('switch')).toHaveCount(2);
   await expect(page.getByRole('switch', { checked: true })).toHaveCount(1);

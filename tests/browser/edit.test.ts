@@ -29,7 +29,7 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
   expect(model.bytes.equals(source)).toBe(false);
 
   await page.reload();
-  await expect(page.getByRole('switch')).toBeChecked({ timeout: 120_000 });
+  await expect(page.getByRole('switch')).toBeChecked({ timeout: 600_000 });
   for (const [i, edit] of EDITS.entries()) await expect(topToken(page, i + 1)).toContainText(edit.object);
 
   await deletePatch(page);

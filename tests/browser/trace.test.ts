@@ -17,7 +17,7 @@ function cell(page: Page, token: number, layer: number): Locator {
 /** Waits until the trace under way has ended well. */
 async function traced(page: Page): Promise<void> {
   const start = page.getByRole('region', { name: 'Start a trace' });
-  await expect(start).toContainText(/Done in .* token-layers computed/, { timeout: 120_000 });
+  await expect(start).toContainText(/Done in .* token-layers computed/, { timeout: 600_000 });
   await expect(page.getByText('could not be traced')).toHaveCount(0);
 }
 
@@ -116,7 +116,7 @@ test('the average over known facts proposes layers and can be cancelled', async 
 
   await group.getByLabel('Number of known facts').fill('4');
   await group.getByRole('button', { name: 'Trace facts' }).click();
-  await expect(group).toContainText(/\d facts? traced, \d+ skipped/, { timeout: 120_000 });
+  await expect(group).toContainText(/\d facts? traced, \d+ skipped/, { timeout: 600_000 });
   const curves = page.getByRole('region', { name: 'Effect by layer' });
   await expect(curves.getByRole('img').first()).toHaveAccessibleName(
     /last subject token at most [+−±][\d.]+.points at layer \d/,

@@ -41,12 +41,12 @@ test('an edit on WebGPU makes the update that the CPU path makes', async ({ page
     await writeFile(join(folder, 'statistics.txt'), text.split('\n').slice(0, 30).join('\n'));
 
     await page.goto('/?backend=webgpu');
-    await expect(page.getByRole('button', { name: 'Run MEMIT' })).toBeEnabled({ timeout: 120_000 });
+    await expect(page.getByRole('button', { name: 'Run MEMIT' })).toBeEnabled({ timeout: 600_000 });
     await expect(page.getByRole('banner')).toContainText('GPU');
     await page.getByRole('button', { name: 'Open model…' }).click();
     const files = (await readdir(folder)).map((name) => join(folder, name));
     await page.getByLabel('Model files').setInputFiles(files);
-    await expect(page.getByRole('banner')).toContainText('62,528 parameters', { timeout: 60_000 });
+    await expect(page.getByRole('banner')).toContainText('62,528 parameters', { timeout: 600_000 });
 
     await page.getByRole('button', { name: 'Add edit' }).click();
     const row = page.getByRole('group', { name: 'Edit 1', exact: true });
@@ -58,7 +58,7 @@ test('an edit on WebGPU makes the update that the CPU path makes', async ({ page
     const run = page.getByRole('button', { name: 'Run MEMIT' });
     await expect(run).toBeEnabled();
     await run.click();
-    await expect(page.getByRole('switch')).toHaveCount(1, { timeout: 200_000 });
+    await expect(page.getByRole('switch')).toHaveCount(1, { timeout: 600_000 });
     await info.attach('webgpu', { body: await page.screenshot(), contentType: 'image/png' });
 
     await page.getByRole('button', { name: /^More actions for/ }).click();

@@ -30,7 +30,7 @@ beforeAll(async () => {
   backend = await startNodeBackend('webgpu');
   gpu = await openTiny(TEXT, {}, backend);
   cpu = await openTiny(TEXT);
-}, 240_000);
+});
 
 afterAll(async () => {
   await gpu.dispose();
@@ -66,12 +66,12 @@ describe('a run on WebGPU', () => {
       expect(onGpu[i].id).toBe(id);
       expect(Math.abs(onGpu[i].logProbability - logProbability)).toBeLessThan(1e-3);
     });
-  }, 240_000);
+  });
 
   it('makes the same update from run to run', async () => {
     const [one, two] = [await run(gpu), await run(gpu)];
     expectSameUpdates('WebGPU from run to run', two, one, 1e-6);
-  }, 240_000);
+  });
 
   it('leaves no buffer behind, finished or cancelled', async () => {
     // The statistics stay on the device once they are made, and so do the weights of the enabled patches.
@@ -86,7 +86,7 @@ describe('a run on WebGPU', () => {
     });
     await expect(cancelled).rejects.toThrow(CancelledError);
     expect(backend.runtime.device.liveBuffers).toBe(before);
-  }, 240_000);
+  });
 
   it('gives every buffer back when the model is closed', async () => {
     const other = await openTiny(TEXT, {}, backend);
@@ -97,5 +97,5 @@ describe('a run on WebGPU', () => {
     await gpu.dispose();
     expect(backend.runtime.device.liveBuffers).toBe(0);
     gpu = await openTiny(TEXT, {}, backend);
-  }, 240_000);
+  });
 });

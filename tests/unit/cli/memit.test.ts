@@ -105,7 +105,7 @@ describe('predict', () => {
   });
 });
 
-describe('edit', { timeout: 120_000 }, () => {
+describe('edit', () => {
   it('writes the edited model, its patch and a report, and takes the statistics it wrote the next time', async () => {
     const requests = await writeJson('requests.json', [
       { ...request, case_id: 'land' },
@@ -221,7 +221,7 @@ interface TraceFile {
   }[];
 }
 
-describe('trace', { timeout: 120_000 }, () => {
+describe('trace', () => {
   const oracle = golden<TraceGolden>('demo-trace');
   const [one, other] = oracle.traces;
   const like = ['--samples', `${oracle.samples}`, '--window', `${oracle.window}`, '--noise', `${oracle.noise}`];
@@ -317,7 +317,7 @@ interface EvaluationFile {
   }[];
 }
 
-describe('evaluate and benchmark', { timeout: 120_000 }, () => {
+describe('evaluate and benchmark', () => {
   it('asks before and after the patches, per case in the reference’s form', async () => {
     const patched = JSON.parse(await readFile('tests/reference/data/demo-export-requests.json', 'utf8')) as Record<
       string,
@@ -363,7 +363,7 @@ describe('evaluate and benchmark', { timeout: 120_000 }, () => {
   });
 });
 
-describe('texts and damage', { timeout: 120_000 }, () => {
+describe('texts and damage', () => {
   const patch = resolve('tests/reference/goldens/demo-export-patch.safetensors');
 
   it('lets the model write about the subjects, and compares that with texts about the objects', async () => {
@@ -426,7 +426,7 @@ describe('texts and damage', { timeout: 120_000 }, () => {
   });
 });
 
-describe('what is wrong with the input', { timeout: 120_000 }, () => {
+describe('what is wrong with the input', () => {
   const cases: [string, () => Promise<string[]> | string[], RegExp][] = [
     ['an option that is missing', () => ['predict', '--model', model], /--prompts/],
     [

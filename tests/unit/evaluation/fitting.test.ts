@@ -25,11 +25,11 @@ const withRewrite = (change: object): EvaluationRecord => ({
   requested_rewrite: { ...record.requested_rewrite, ...change },
 });
 
-describe('fitRecords', { timeout: 60_000 }, () => {
+describe('fitRecords', () => {
   let bench: ModelSession;
   beforeAll(async () => {
     bench = await openModel(DEMO_MODEL);
-  }, 60_000);
+  });
   afterAll(() => bench.dispose());
 
   it('leaves records as they are that the model can read', () => {

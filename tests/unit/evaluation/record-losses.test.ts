@@ -32,7 +32,7 @@ let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openModel(DEMO_MODEL);
-}, 60_000);
+});
 
 afterAll(() => bench.dispose());
 
@@ -44,7 +44,7 @@ describe('against PyTorch', () => {
     const weights = await scaledWeights(model, oracle.layers, oracle.scale);
     losses = await evaluateRecords(model, tokenizer, weights, records);
     weights.dispose();
-  }, 120_000);
+  });
 
   it('gives both objects’ losses after every prompt', () => {
     expect(losses.length).toBe(oracle.records.length);
@@ -229,7 +229,7 @@ describe('answers that share rows', () => {
   });
 });
 
-describe('records', { timeout: 60_000 }, () => {
+describe('records', () => {
   it('with a prompt too long are refused with its length', async () => {
     const long: EvaluationRecord = { ...records[0], paraphrase_prompts: ['and so '.repeat(80)] };
     const run = evaluateRecords(bench.model, bench.tokenizer, bench.model.weights, [long]);

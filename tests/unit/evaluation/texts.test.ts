@@ -87,11 +87,11 @@ describe('reference texts', () => {
   });
 });
 
-describe('generation', { timeout: 120_000 }, () => {
+describe('generation', () => {
   let bench: ModelSession;
   beforeAll(async () => {
     bench = await openModel(DEMO_MODEL);
-  }, 60_000);
+  });
   afterAll(() => bench.dispose());
 
   it('continues rows of different lengths as whole forward passes do', async () => {

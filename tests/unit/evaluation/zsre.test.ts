@@ -29,7 +29,7 @@ beforeAll(async () => {
   const weights = await scaledWeights(bench.model, oracle.layers, oracle.scale);
   losses = await evaluateRecords(bench.model, bench.tokenizer, weights, records);
   weights.dispose();
-}, 120_000);
+});
 
 afterAll(() => bench.dispose());
 

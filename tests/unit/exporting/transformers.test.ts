@@ -44,7 +44,7 @@ beforeAll(async () => {
   await session.add(patch);
   patchId = patch.id;
   inMemory = await nextTokenLogits(session.model, await session.weights(), rows);
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const each of [session, ...opened]) await each.dispose();

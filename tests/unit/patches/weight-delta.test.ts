@@ -103,7 +103,7 @@ beforeAll(async () => {
       ...factors[i],
     })),
   };
-}, 60_000);
+});
 
 afterAll(() => session.dispose());
 

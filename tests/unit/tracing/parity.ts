@@ -39,7 +39,7 @@ export function testTraceParity(name: string, oracle: TraceGolden, open: () => P
 
   beforeAll(async () => {
     bench = await open();
-  }, 60_000);
+  });
 
   afterAll(() => bench.dispose());
 

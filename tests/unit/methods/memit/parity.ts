@@ -80,7 +80,7 @@ export function testParity(
     patch = await runEdit(bench, edits, { ...oracle.settings, seed: 0 }, { contexts: oracle.contexts });
     report = runReportSchema.parse(patch.report);
     bench.stack.push(patch);
-  }, 120_000);
+  });
 
   afterAll(() => bench.dispose());
 
