@@ -8,11 +8,12 @@ import { writeStatistics } from '../../engine/statistics/statistics-file.ts';
 import { TextStatistics } from '../../engine/statistics/text-statistics.ts';
 import { sha256Text } from '../../engine/weights/model-hash.ts';
 import { path, readText } from '../files.ts';
-import { modelCommand, parseLayers, withSession, type ModelOptions } from '../options.ts';
+import { modelCommand, parseCount, parseLayers, withSession, type ModelOptions } from '../options.ts';
 import { showPhase } from '../progress.ts';
 
 interface StatisticsOptions extends ModelOptions {
   readonly text: string;
+  readonly tokens?: number;
   readonly layers?: number[];
   readonly out: string;
 }
@@ -21,6 +22,7 @@ export function statisticsCommand(root: Command): void {
   modelCommand(root, 'statistics', 'compute the covariances of layers over a text')
     .requiredOption('--text <file>', 'text, one document a line', path)
     .requiredOption('--out <file>', 'where the statistics file goes', path)
+    .option('--tokens <count>', 'tokens that are enough; all of the text when absent', parseCount)
     .option('--layers <a,b,c>', 'layers; those of the preset when absent', parseLayers)
     .action(statistics);
 }
@@ -31,18 +33,19 @@ async function statistics(options: StatisticsOptions): Promise<void> {
     const layers = options.layers ?? presetLayers(session);
     const source = new TextStatistics(session.model, session.tokenizer, text);
     const moments = await source.find(layers, {
+      ...(options.tokens !== undefined && { tokens: options.tokens }),
       onProgress: (done, total) => {
         showPhase('statistics', done, total, `${done} of ${total} tokens`);
       },
     });
     const matrices = new Map<number, Float32Array>();
-    let tokens = 0;
+    let [tokens, complete] = [0, true];
     for (const [layer, moment] of moments) {
       matrices.set(layer, await readFloats(session.model.runtime.device, moment.matrix));
       moment.matrix.dispose();
-      tokens = moment.tokens;
+      ({ tokens, complete } = moment);
     }
-    const file = { modelHash: session.hash, textHash: await sha256Text(text), tokens, layers: matrices };
+    const file = { modelHash: session.hash, textHash: await sha256Text(text), tokens, complete, layers: matrices };
     await writeFile(options.out, await writeStatistics(file, session.model.config.intermediateSize));
     process.stderr.write(`Wrote ${options.out}: layers ${layers.join(', ')} over ${tokens} tokens.\n`);
   });

@@ -5,6 +5,7 @@ import { validateSettings, type EditingMethod, type MethodEvent, type MethodPhas
 import { DEFAULT_METHOD, methodOf } from '../methods/registry.ts';
 import type { RunReport } from '../methods/report.ts';
 import type { MethodSettings, Patch } from '../patches/patch.ts';
+import { enoughTokens } from '../statistics/second-moment.ts';
 import { PLAIN_CONTEXT, validateContexts } from '../targets/contexts.ts';
 import { validateRequest, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
@@ -37,6 +38,11 @@ export interface EditOptions {
   readonly method?: string;
   /** Used instead of those the model writes with the settings' seed. */
   readonly contexts?: readonly string[];
+  /**
+   * Tokens of text behind the statistics of every layer, where its text has so many; ten a row of C when absent. Statistics over fewer
+   * are gone on with.
+   */
+  readonly statisticsTokens?: number;
   /** Starts from the model as it came, not from the enabled patches. */
   readonly unedited?: boolean;
   readonly job?: Job;
@@ -73,8 +79,10 @@ export async function runEdit(
     seconds.contexts = clock();
     phase(CONTEXTS, 1, 1, `${templates.length} context templates`);
   }
+  let statisticsTokens = 0;
   if (secondMoments.length > 0) {
     await covariances.prepare(secondMoments, {
+      tokens: options.statisticsTokens ?? enoughTokens(model.config.intermediateSize),
       signal: job.signal,
       onProgress: async (done, total) => {
         phase(STATISTICS, done, total, `${done.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`);
@@ -82,7 +90,8 @@ export async function runEdit(
       },
     });
     seconds.statistics = clock();
-    phase(STATISTICS, 1, 1, `${covariances.tokens.toLocaleString('en')} tokens`);
+    statisticsTokens = Math.min(...secondMoments.map((layer) => covariances.tokensOf(layer)));
+    phase(STATISTICS, 1, 1, `${statisticsTokens.toLocaleString('en')} tokens`);
   }
 
   const weights = unedited ? model.weights : await session.weights();
@@ -91,7 +100,7 @@ export async function runEdit(
   const report: RunReport = {
     losses: result.losses,
     layers: result.layers,
-    statisticsTokens: secondMoments.length > 0 ? covariances.tokens : 0,
+    statisticsTokens,
     backend: session.backend.name,
     seconds: { ...seconds, ...result.seconds },
   };

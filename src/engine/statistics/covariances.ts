@@ -2,7 +2,7 @@
 import { EngineError, NotPositiveDefiniteError } from '../errors.ts';
 import type { CovarianceFactor, LinearAlgebra } from '../linalg/linear-algebra.ts';
 import type { Tensor } from '../runtime/tensor.ts';
-import type { SecondMomentOptions } from './second-moment.ts';
+import type { SecondMoment, SecondMomentOptions } from './second-moment.ts';
 import type { StatisticsSource } from './statistics-source.ts';
 
 /** What is known of the keys of layers. */
@@ -19,10 +19,9 @@ const LARGEST_FACTOR = 128 * 2 ** 20;
 export class Covariances implements LayerStatistics {
   readonly #linalg: LinearAlgebra;
   readonly #sources: readonly StatisticsSource[];
-  readonly #matrices = new Map<number, Tensor>();
+  readonly #moments = new Map<number, SecondMoment>();
   /** Null where C has none: it is singular to rounding, and only the keys make a system regular. */
   readonly #factors = new Map<number, CovarianceFactor | null>();
-  #tokens = 0;
 
   /** @param sources in the order they are asked; a source before the one that has a layer keeps it, where it can */
   constructor(linalg: LinearAlgebra, sources: readonly StatisticsSource[]) {
@@ -30,17 +29,17 @@ export class Covariances implements LayerStatistics {
     this.#sources = sources;
   }
 
-  /** Tokens behind the matrices in memory; 0 before the first. */
-  get tokens(): number {
-    return this.#tokens;
+  /** Tokens behind a layer's C; 0 before {@link prepare}. */
+  tokensOf(layer: number): number {
+    return this.#moments.get(layer)?.tokens ?? 0;
   }
 
   /** C of a layer that {@link prepare} has made ready, [F, F]; stays this object's. */
   covarianceOf = (layer: number): Promise<Tensor> => {
-    const matrix = this.#matrices.get(layer);
-    if (!matrix)
+    const moment = this.#moments.get(layer);
+    if (!moment)
       return Promise.reject(new EngineError('statistics', `The statistics of layer ${layer} are not ready.`));
-    return Promise.resolve(matrix);
+    return Promise.resolve(moment.matrix);
   };
 
   /** The factor of a layer's C, made at the first call and kept; null where there is none, or it would be too large. */
@@ -58,24 +57,31 @@ export class Covariances implements LayerStatistics {
   };
 
   /**
-   * Makes the covariances of `layers` ready.
+   * Makes the covariances of `layers` ready. Sources that have more tokens than a layer has so far are asked where it has fewer than
+   * `tokens`, and go on from what is there.
    * @throws EngineError ('statistics') when no source has them all; CancelledError
    */
-  async prepare(layers: readonly number[], options: SecondMomentOptions = {}): Promise<void> {
-    const missing = (): number[] => layers.filter((layer) => !this.#matrices.has(layer));
+  async prepare(
+    layers: readonly number[],
+    { tokens = Infinity, signal, onProgress }: Omit<SecondMomentOptions, 'known'> = {},
+  ): Promise<void> {
+    const isShort = (layer: number): boolean => {
+      const moment = this.#moments.get(layer);
+      return !moment || (!moment.complete && moment.tokens < tokens);
+    };
     for (const [i, source] of this.#sources.entries()) {
-      const wanted = missing();
+      const wanted = layers.filter(isShort);
       if (wanted.length === 0) return;
-      for (const [layer, moment] of await source.find(wanted, options)) {
-        this.#matrices.set(layer, moment.matrix);
-        this.#tokens = moment.tokens;
+      for (const [layer, moment] of await source.find(wanted, { tokens, known: this.#moments, signal, onProgress })) {
+        if (!this.#replace(layer, moment)) continue;
         for (const earlier of this.#sources.slice(0, i)) await earlier.keep?.(layer, moment);
       }
     }
-    if (missing().length === 0) return;
+    const missing = layers.filter((layer) => !this.#moments.has(layer));
+    if (missing.length === 0) return;
     throw new EngineError(
       'statistics',
-      `There are no statistics for layer ${missing().join(', ')} and no text to compute them from.`,
+      `There are no statistics for layer ${missing.join(', ')} and no text to compute them from.`,
       {
         kept: 'The model and the history are as they were before.',
         next: 'Put a statistics.txt (one document a line) beside the model.',
@@ -84,9 +90,24 @@ export class Covariances implements LayerStatistics {
   }
 
   dispose(): void {
-    for (const matrix of this.#matrices.values()) matrix.dispose();
+    for (const { matrix } of this.#moments.values()) matrix.dispose();
     for (const factor of this.#factors.values()) factor?.dispose();
-    this.#matrices.clear();
+    this.#moments.clear();
     this.#factors.clear();
+  }
+
+  /** Takes a moment that is over more of its text than the one there was; says whether it is. */
+  #replace(layer: number, moment: SecondMoment): boolean {
+    const before = this.#moments.get(layer);
+    const isMore = !before || moment.tokens > before.tokens || (moment.complete && !before.complete);
+    if (!isMore) {
+      moment.matrix.dispose();
+      return false;
+    }
+    before?.matrix.dispose();
+    this.#factors.get(layer)?.dispose();
+    this.#factors.delete(layer);
+    this.#moments.set(layer, moment);
+    return true;
   }
 }

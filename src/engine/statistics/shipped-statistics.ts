@@ -32,7 +32,8 @@ export function uploadMoments(
   for (const layer of layers) {
     const values = file.layers.get(layer);
     if (!values) continue;
-    found.set(layer, { matrix: device.upload(values, [size, size], `covariance ${layer}`), tokens: file.tokens });
+    const matrix = device.upload(values, [size, size], `covariance ${layer}`);
+    found.set(layer, { matrix, tokens: file.tokens, complete: file.complete });
   }
   return found;
 }

@@ -19,6 +19,8 @@ export interface StatisticsFile {
   readonly textHash: string;
   /** Tokens the second moments were taken over. */
   readonly tokens: number;
+  /** Whether these are all the tokens of the text. */
+  readonly complete: boolean;
   /** Per layer C, [F · F] row-major. */
   readonly layers: ReadonlyMap<number, Float32Array>;
 }
@@ -29,6 +31,8 @@ const metadataSchema = z.object({
   model_hash: z.string(),
   text_hash: z.string(),
   tokens: z.coerce.number().int().positive(),
+  /** Absent in files from before statistics could be taken over a part of a text. */
+  complete: z.enum(['true', 'false']).default('true'),
 });
 
 export async function writeStatistics(statistics: StatisticsFile, intermediateSize: number): Promise<Uint8Array> {
@@ -45,6 +49,7 @@ export async function writeStatistics(statistics: StatisticsFile, intermediateSi
       model_hash: statistics.modelHash,
       text_hash: statistics.textHash,
       tokens: String(statistics.tokens),
+      complete: String(statistics.complete),
     }),
   );
 }
@@ -81,6 +86,7 @@ export async function readStatistics(
     modelHash: metadata.data.model_hash,
     textHash: metadata.data.text_hash,
     tokens: metadata.data.tokens,
+    complete: metadata.data.complete === 'true',
     layers,
   };
 }

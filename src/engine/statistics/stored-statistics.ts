@@ -49,12 +49,13 @@ export class StoredStatistics implements StatisticsSource {
     return found;
   }
 
-  async keep(layer: number, { matrix, tokens }: SecondMoment): Promise<void> {
+  async keep(layer: number, { matrix, tokens, complete }: SecondMoment): Promise<void> {
     const values = await readFloats(this.#device, matrix);
     const file = {
       modelHash: this.#identity.hash,
       textHash: await this.#hashOfText(),
       tokens,
+      complete,
       layers: new Map([[layer, values]]),
     };
     await this.#store.write(await this.#key(layer), await writeStatistics(file, this.#size));

@@ -92,12 +92,12 @@ async function failure(run: Promise<unknown>): Promise<EngineError> {
 describe('Covariances', () => {
   it('computes from the text, line by line, and stores a file per layer', async () => {
     const fresh = await covariances();
-    expect(fresh.tokens).toBe(0);
+    expect(fresh.tokensOf(1)).toBe(0);
     await fresh.prepare([1, 2]);
     const expected = await computeSecondMoments(bench.model, documents(), [1, 2]);
     for (const [layer, { matrix, tokens }] of expected) {
       expect((await fresh.covarianceOf(layer)).floats).toEqual(matrix.floats);
-      expect(fresh.tokens).toBe(tokens);
+      expect(fresh.tokensOf(layer)).toBe(tokens);
     }
     expect([store.reads, store.writes]).toEqual([2, 2]);
     expect(store.files.size).toBe(2);
@@ -135,7 +135,7 @@ describe('Covariances', () => {
     expect(await fresh.factorOf(1)).toBe(factor);
     fresh.dispose();
 
-    const singular = { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 7, layers: new Map() };
+    const singular = { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 7, complete: true, layers: new Map() };
     singular.layers.set(1, new Float32Array(128 * 128).fill(1));
     const shipped = await readStatistics(await writeStatistics(singular, 128), bench.identity, 128);
     const given = await covariances({ shipped });
@@ -159,7 +159,7 @@ describe('Covariances', () => {
     for (const layer of [1, 2]) {
       expect((await reader.covarianceOf(layer)).floats).toEqual((await writer.covarianceOf(layer)).floats);
     }
-    expect(reader.tokens).toBe(writer.tokens);
+    expect(reader.tokensOf(2)).toBe(writer.tokensOf(2));
   });
 
   it('does not take the statistics of another text or another model', async () => {
@@ -193,19 +193,61 @@ describe('Covariances', () => {
   it('prefers the file that came with the model, and computes only what it lacks', async () => {
     const matrix = randomFloats(128 * 128, 9);
     const bytes = await writeStatistics(
-      { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 77, layers: new Map([[1, matrix]]) },
+      { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 77, complete: true, layers: new Map([[1, matrix]]) },
       128,
     );
     const shipped = await readStatistics(bytes, bench.identity, 128);
     const given = await covariances({ shipped });
     await given.prepare([1]);
     expect((await given.covarianceOf(1)).floats).toEqual(shipped.layers.get(1));
-    expect(given.tokens).toBe(77);
+    expect(given.tokensOf(1)).toBe(77);
     expect([store.reads, store.writes]).toEqual([0, 0]);
     await given.prepare([1, 2]);
     expect([store.reads, store.writes]).toEqual([1, 1]);
     const expected = await computeSecondMoments(bench.model, documents(), [2]);
     expect(relativeError((await given.covarianceOf(2)).floats, expected.get(2)!.matrix.floats)).toBe(0);
+  });
+
+  it('takes as many documents as are asked for, stores them, and goes on from there when more are wanted', async () => {
+    const text = `${TINY_TEXT}\n\nA third document.\nAnd a fourth one.`;
+    const rows = documentsOf(text, bench.tokenizer).filter(({ length }) => length > 0);
+    const after = rows.map((_, i) => rows.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0));
+    const progress: number[] = [];
+    const onProgress = (done: number): void => {
+      progress.push(done);
+    };
+    const writer = await covariances({ text });
+    await writer.prepare([1], { tokens: after[0] + 1, onProgress });
+    expect([writer.tokensOf(1), ...progress]).toEqual([after[1], after[1]]);
+    await writer.prepare([1], { tokens: after[0], onProgress });
+    expect([writer.tokensOf(1), store.writes]).toEqual([after[1], 1]);
+
+    const reader = await covariances({ text });
+    await reader.prepare([1], { tokens: after[2], onProgress });
+    expect([reader.tokensOf(1), store.writes, ...progress]).toEqual([after[2], 2, after[1], after[2]]);
+    await reader.prepare([1, 2], { onProgress });
+    const expected = await computeSecondMoments(bench.model, rows, [1, 2]);
+    for (const layer of [1, 2]) {
+      expect(reader.tokensOf(layer)).toBe(after.at(-1));
+      const { floats } = await reader.covarianceOf(layer);
+      expect(relativeError(floats, expected.get(layer)!.matrix.floats)).toBeLessThan(1e-6);
+    }
+    const stored = [...store.files.values()].map((bytes) => readStatistics(bytes, bench.identity, 128));
+    expect((await Promise.all(stored)).map(({ complete }) => complete)).toEqual([true, true]);
+    const writes = store.writes;
+    await (
+      await covariances({ text })
+    ).prepare([1, 2], { onProgress: () => expect.unreachable('all of it was stored') });
+    expect(store.writes).toBe(writes);
+  });
+
+  it('drops the factor of statistics that grew', async () => {
+    const fresh = await covariances();
+    await fresh.prepare([1], { tokens: 1 });
+    const few = await fresh.factorOf(1);
+    await fresh.prepare([1]);
+    expect(await fresh.factorOf(1)).not.toBe(few);
+    fresh.dispose();
   });
 
   it('leaves nothing half done when it is cancelled', async () => {
@@ -220,7 +262,7 @@ describe('Covariances', () => {
       },
     });
     expect(await failure(run)).toBeInstanceOf(CancelledError);
-    expect([calls, store.writes, fresh.tokens]).toEqual([1, 0, 0]);
+    expect([calls, store.writes, fresh.tokensOf(1)]).toEqual([1, 0, 0]);
     expect((await failure(fresh.covarianceOf(1))).code).toBe('statistics');
     await fresh.prepare([1]);
     expect((await fresh.covarianceOf(1)).dims).toEqual([128, 128]);

@@ -22,6 +22,7 @@ const statistics: StatisticsFile = {
   modelHash: 'a'.repeat(64),
   textHash: 'b'.repeat(64),
   tokens: 12_345,
+  complete: false,
   layers: new Map([
     [3, symmetric(1)],
     [11, symmetric(2)],
