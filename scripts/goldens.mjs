@@ -63,8 +63,26 @@ export const GOLDENS = [
     command: `${PYTHON} tests/reference/tiny_gpt2.py`,
   },
   family('gpt2'),
+  family('gpt2-scaled'),
+  family('gpt_neo'),
+  family('gptj'),
+  family('gpt_neox'),
+  family('gpt_neox-sequential'),
+  family('opt'),
+  family('opt-unbiased'),
   family('llama'),
   family('llama-tied'),
+  family('mistral'),
+  family('qwen2'),
+  family('qwen3'),
+  family('phi3'),
+  family('gemma2'),
+  family('gemma3_text'),
+  {
+    file: 'stories260k.json',
+    program: 'stories260k.py',
+    command: `${PYTHON} tests/reference/stories260k.py --source FOLDER_OF_STORIES260K`,
+  },
   {
     file: 'tiny-memit.json',
     program: 'memit_oracle.py',
@@ -88,6 +106,14 @@ export const GOLDENS = [
       settings: '--prompts tests/reference/data/demo-prompts.json --layers 0,1,2,3 --steps 25 --clamp 0.6 --lambda 200',
       out: 'demo-memit.json',
     }),
+  },
+  {
+    file: 'smollm2-memit.json',
+    program: 'real_model_golden.py',
+    command: lines(
+      `${PYTHON} tests/reference/real_model_golden.py --run ../shared/models/smollm2-135m/golden --tokens 100091`,
+      '--out tests/reference/goldens/smollm2-memit.json',
+    ),
   },
   {
     file: 'tiny-trace.json',
@@ -157,6 +183,26 @@ export const GOLDENS = [
       `${PYTHON} tests/reference/demo_predictions.py --model public/models/demo`,
       '--prompts tests/reference/data/demo-prompts.json --out tests/reference/goldens/demo-predictions.json',
     ),
+  },
+  ...['gguf-blocks.json', 'gguf-models.json', 'gguf-tokenizers.json'].map((file) => ({
+    file,
+    program: 'gguf_oracle.py',
+    command: `${PYTHON} tests/reference/gguf_oracle.py`,
+  })),
+  ...['tokenizer-forms.json', 'tokenizer-real.json'].map((file) => ({
+    file,
+    program: 'tokenizer_oracle.py',
+    command: `${PYTHON} tests/reference/tokenizer_oracle.py --smollm2 FOLDER --gemma3 FILE.gguf`,
+  })),
+  {
+    file: 'npz-statistics.json',
+    program: 'npz_oracle.py',
+    command: `${PYTHON} tests/reference/npz_oracle.py`,
+  },
+  {
+    file: 'tiny-known-facts.json',
+    program: 'known_facts_oracle.py',
+    command: `${PYTHON} tests/reference/known_facts_oracle.py`,
   },
   { file: 'lookup-gpt2.json', program: 'lookup_oracle.py', command: `${PYTHON} tests/reference/lookup_oracle.py` },
   {

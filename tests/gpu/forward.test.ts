@@ -1,13 +1,19 @@
 /** Forward passes on WebGPU (Dawn) against `transformers`. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
 import { folderSource } from '../../src/cli/folder-source.ts';
 import { continueRows } from '../../src/engine/model/decoding.ts';
+import { batchOf, placesOf } from '../../src/engine/model/forward.ts';
 import { visitLogits } from '../../src/engine/model/logits.ts';
 import { argmax } from '../../src/engine/model/sampling.ts';
-import { demoSequences, tinySequences, worstLogit } from '../unit/families/logits.ts';
+import { readFloats } from '../../src/engine/runtime/device.ts';
+import { scoped } from '../../src/engine/runtime/scope.ts';
+import type { Tensor } from '../../src/engine/runtime/tensor.ts';
+import { loadFolder, type LoadedModel } from '../unit/families/load.ts';
+import { demoSequences, familySequences, tinySequences, worstLogit } from '../unit/families/logits.ts';
 import { expectBelow, relativeError } from '../unit/compare.ts';
 import { DEMO_MODEL, openModel, TINY_MODEL } from '../unit/support.ts';
+import { randomFloats } from '../unit/weights/support.ts';
 import { openSession } from '../../src/engine/session/open.ts';
 import type { ModelSession } from '../../src/engine/session/session.ts';
 
@@ -32,6 +38,47 @@ it.each([
   },
   240_000,
 );
+
+// Those with operations that others lack: ReLU, neighbours turned, bounded scores, norms of heads, windows.
+describe.each(['gpt2-scaled', 'gpt_neo', 'gptj', 'gpt_neox', 'opt', 'qwen3', 'phi3', 'gemma2', 'gemma3_text'])(
+  'the family %s',
+  (name) => {
+    const load = (on?: NodeBackend): Promise<LoadedModel> =>
+      loadFolder(`tests/reference/models/family-${name}`, undefined, on);
+
+    it('has the logits of transformers at every position', async () => {
+      const loaded = await load(backend);
+      const worst = await worstLogit(loaded, familySequences(name));
+      expectBelow(`WebGPU: logits of family ${name}, against their spread`, worst, 1e-4);
+      await loaded.model.dispose();
+    }, 120_000);
+
+    it('has the gradients of the CPU, block by block', async () => {
+      const [gpu, cpu] = [await load(backend), await load()];
+      const { layerCount } = cpu.model.config;
+      for (let layer = 0; layer < layerCount; layer += 1) {
+        const [actual, expected] = [await blockGradient(gpu, layer), await blockGradient(cpu, layer)];
+        expectBelow(`WebGPU: gradients of family ${name}`, relativeError(actual, expected), 1e-4);
+      }
+      await gpu.model.dispose();
+      await cpu.model.dispose();
+    }, 120_000);
+  },
+);
+
+/** Of random hidden states, for a random gradient of the output. */
+async function blockGradient({ model }: LoadedModel, layer: number): Promise<Float32Array> {
+  const { device } = model.runtime;
+  const dims = [2, 11, model.config.hiddenSize];
+  const size = dims[0] * dims[1] * dims[2];
+  return scoped(async (scope) => {
+    const upload = (seed: number): Tensor => scope.track(device.upload(randomFloats(size, seed), dims, 'random'));
+    const rows = Array.from({ length: dims[0] }, () => new Array<number>(dims[1]).fill(0));
+    const places = scope.track(placesOf(model, batchOf(rows)));
+    const gradient = await model.blockGradient(model.weights, layer, { hidden: upload(layer), places }, upload(9));
+    return readFloats(device, scope.track(gradient));
+  });
+}
 
 it('continues rows, and shares prefixes, as the CPU does', async () => {
   const rows = [[5, 9, 2, 7], [3], [8, 8, 1, 6, 4, 2, 9], [1, 2]];

@@ -31,6 +31,8 @@ export interface ModelConfig {
   readonly headSize: number;
   /** Numbers of a head that are rotated by position; 0 where positions are embedded. */
   readonly rotarySize: number;
+  /** Factor on the token table's rows (Gemma); 1 when absent. */
+  readonly embeddingScale?: number;
   /** V */
   readonly vocabularySize: number;
   /** Tokens the model reads at most. */
@@ -72,8 +74,9 @@ export interface BlockIo {
    * Attention over the tokens that each may see, cached ones included. Query [batch, heads, sequence, headSize], key and value
    * [batch, key–value heads, sequence, headSize], already rotated → [batch, sequence, heads · headSize].
    * @param scale factor on the scores
+   * @param cap the scores' smooth bound, before the masks; none when null or absent
    */
-  attend(query: Value, key: Value, value: Value, scale: number): Value;
+  attend(query: Value, key: Value, value: Value, scale: number, cap?: number | null): Value;
   /** Hands on what attention adds to the residual stream, [batch, sequence, D]: the same, or what a trace gives in its place. */
   attention(added: Value): Value;
   /** Hands on the input of the MLP's output projection, [batch, sequence, F]. */

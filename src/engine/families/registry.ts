@@ -1,10 +1,33 @@
 /** The families there are, and which of them a config.json asks for. */
 import { ModelError } from '../errors.ts';
 import type { Family, FamilyDefinition, TensorNames } from './family.ts';
+import { gemma2 } from './gemma2.ts';
+import { gemma3 } from './gemma3.ts';
+import { gptNeo } from './gpt-neo.ts';
+import { gptNeox } from './gpt-neox.ts';
 import { gpt2 } from './gpt2.ts';
+import { gptj } from './gptj.ts';
 import { llama } from './llama.ts';
+import { mistral } from './mistral.ts';
+import { opt } from './opt.ts';
+import { phi3 } from './phi3.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 
-export const FAMILIES: readonly FamilyDefinition[] = [gpt2, llama];
+export const FAMILIES: readonly FamilyDefinition[] = [
+  gpt2,
+  gptNeo,
+  gptj,
+  gptNeox,
+  opt,
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  phi3,
+  gemma2,
+  gemma3,
+];
 
 /**
  * The family of a config.json, by its `model_type`.

@@ -28,11 +28,28 @@ export function rotaryFrequencies(base: number, size: number): number[] {
  * second half (transformers' rotate_half); numbers after them stay.
  */
 export function rotateHalves(g: GraphBuilder, x: Value, { cos, sin }: RotaryValues, rotarySize: number): Value {
-  const headSize = x.shape[3] as number;
   const half = rotarySize / 2;
-  const rest = headSize - rotarySize;
-  const [first, second, ...unturned] = g.split(x, 3, rest > 0 ? [half, half, rest] : [half, half]);
-  const turnedFirst = g.sub(g.mul(first, cos), g.mul(second, sin));
-  const turnedSecond = g.add(g.mul(second, cos), g.mul(first, sin));
-  return g.concat([turnedFirst, turnedSecond, ...unturned], 3);
+  const rest = restOf(x, rotarySize);
+  const [first, second, ...unturned] = g.split(x, 3, [half, half, ...rest]);
+  return g.concat([...turnPair(g, first, second, { cos, sin }), ...unturned], 3);
+}
+
+/** The same where number 2i makes a pair with number 2i + 1 (GPT-J; transformers' rotate_every_two). */
+export function rotatePairs(g: GraphBuilder, x: Value, { cos, sin }: RotaryValues, rotarySize: number): Value {
+  const [batch, heads, sequence] = x.shape;
+  const [rotated, ...unturned] = g.split(x, 3, [rotarySize, ...restOf(x, rotarySize)]);
+  const [first, second] = g.split(g.reshape(rotated, [batch, heads, sequence, rotarySize / 2, 2]), 4, [1, 1]);
+  const each = { cos: g.unsqueeze(cos, [4]), sin: g.unsqueeze(sin, [4]) };
+  const turned = g.concat(turnPair(g, first, second, each), 4);
+  return g.concat([g.reshape(turned, [batch, heads, sequence, rotarySize]), ...unturned], 3);
+}
+
+function turnPair(g: GraphBuilder, first: Value, second: Value, { cos, sin }: RotaryValues): [Value, Value] {
+  return [g.sub(g.mul(first, cos), g.mul(second, sin)), g.add(g.mul(second, cos), g.mul(first, sin))];
+}
+
+/** How many numbers of a head stay, as a list: empty when all are turned. */
+function restOf(x: Value, rotarySize: number): number[] {
+  const rest = (x.shape[3] as number) - rotarySize;
+  return rest > 0 ? [rest] : [];
 }

@@ -17,6 +17,7 @@ import type {
   Vjp,
 } from './node.ts';
 import * as broadcast from './ops/broadcast.ts';
+import * as cast from './ops/cast.ts';
 import * as elementwise from './ops/elementwise.ts';
 import * as layout from './ops/layout.ts';
 import * as products from './ops/matmul.ts';
@@ -150,6 +151,11 @@ export class GraphBuilder {
     return elementwise.gelu(this, x, approximate);
   }
 
+  /** max(x, 0); at 0 its gradient is 0. */
+  relu(x: Value): Value {
+    return elementwise.relu(this, x);
+  }
+
   /** The value itself, as a constant to differentiation. */
   stopGradient(x: Value): Value {
     return elementwise.stopGradient(this, x);
@@ -187,6 +193,11 @@ export class GraphBuilder {
 
   transpose(x: Value, perm: readonly number[]): Value {
     return layout.transpose(this, x, perm);
+  }
+
+  /** A float16 value as float32. */
+  widen(x: Value): Value {
+    return cast.widen(this, x);
   }
 
   /** Consecutive parts of x along an axis. */
@@ -233,9 +244,10 @@ export class GraphBuilder {
     return reduction.reduceMax(this, x, axes, keepDims);
   }
 
-  /** Writes a node with one output, of the first input's type. For the ops, which have checked the operands. */
+  /** Writes a node with one output, of `type` or the first input's. For the ops, which have checked the operands. */
   emit(
     spec: NodeSpec & {
+      type?: ElementType;
       shape: Shape;
       vjp: ((gradient: Value, output: Value) => readonly (GradientRule | null)[]) | 'constant' | null;
     },
@@ -249,15 +261,21 @@ export class GraphBuilder {
     return outputs[0];
   }
 
-  /** Writes a node with several outputs, of the first input's type. For the ops, which have checked the operands. */
+  /** Writes a node with several outputs, of `type` or the first input's. For the ops, which have checked the operands. */
   emitAll(
-    spec: NodeSpec & { shapes: readonly Shape[]; optionalOutputs?: number; vjp: Vjp | 'constant' | null },
+    spec: NodeSpec & {
+      type?: ElementType;
+      shapes: readonly Shape[];
+      optionalOutputs?: number;
+      vjp: Vjp | 'constant' | null;
+    },
   ): Value[] {
     const { op, inputs, attributes = {}, shapes, optionalOutputs = 0, vjp } = spec;
+    const type = spec.type ?? inputs[0].type;
     const foreign = inputs.find((input) => !this.#values.has(input));
     if (foreign) this.fail(op, `${foreign.name} is not of graph ${this.name}`);
     const name = this.#nextName(op);
-    const outputs = shapes.map((shape, i) => this.#value(i === 0 ? name : `${name}_${i}`, inputs[0].type, shape));
+    const outputs = shapes.map((shape, i) => this.#value(i === 0 ? name : `${name}_${i}`, type, shape));
     this.nodes.push({ op, name, inputs, outputs, optionalOutputs, attributes, vjp });
     return outputs;
   }

@@ -1,7 +1,7 @@
 /** What a graph is made of: values, the nodes that compute them, and each node's rule of differentiation. */
 import type { Shape } from './shapes.ts';
 
-export type ElementType = 'float32' | 'int32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int32' | 'int64' | 'bool';
 
 /** A tensor of the graph: an input, a constant or a node's output. */
 export interface Value {

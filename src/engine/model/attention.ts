@@ -1,5 +1,6 @@
 /** Attention as every family has it: scaled dot products, masks, grouped heads, and cached tokens before the given ones. */
 import type { LayerKind, ModelConfig } from '../families/family.ts';
+import { softCap } from '../families/layers.ts';
 import type { Dim, GraphBuilder, Value } from '../graph/builder.ts';
 
 /** Of the given tokens. */
@@ -10,6 +11,8 @@ export interface AttentionInputs {
   readonly key: Value;
   readonly value: Value;
   readonly scale: number;
+  /** The scores' smooth bound; null: none. */
+  readonly cap: number | null;
   /** [1, 1, sequence, sequence], added to the scores. */
   readonly causalMask: Value;
 }
@@ -37,15 +40,19 @@ export function pastInputs(g: GraphBuilder, config: ModelConfig, { window }: Lay
 export function attend(
   g: GraphBuilder,
   config: ModelConfig,
-  { query, key, value, scale, causalMask }: AttentionInputs,
+  { query, key, value, scale, cap, causalMask }: AttentionInputs,
   past: PastInputs | null,
 ): Value {
   const scaledQuery = scale === 1 ? query : g.mul(query, g.scalar(scale));
   const each = (x: Value, length: Dim): Value => perQueryHead(g, config, x, length);
   const keysAcross = (x: Value, length: Dim): Value => g.transpose(each(x, length), [0, 1, 3, 2]);
-  const scores = g.add(g.matmul(scaledQuery, keysAcross(key, 'sequence')), causalMask);
+  const scoresOf = (keys: Value, length: Dim): Value => {
+    const scores = g.matmul(scaledQuery, keysAcross(keys, length));
+    return cap === null ? scores : softCap(g, scores, cap);
+  };
+  const scores = g.add(scoresOf(key, 'sequence'), causalMask);
   const values = each(value, 'sequence');
-  const pastScores = past && g.add(g.matmul(scaledQuery, keysAcross(past.key, 'past')), past.mask);
+  const pastScores = past && g.add(scoresOf(past.key, 'past'), past.mask);
   const context = pastScores
     ? softmaxInTwoParts(g, [pastScores, each(past.value, 'past')], [scores, values])
     : g.matmul(g.softmax(scores), values);

@@ -38,12 +38,17 @@ export interface BlockVariant {
   readonly overrides?: boolean;
 }
 
+/** The weights that a graph is given as float16, by the names of their inputs; the others are float32. */
+export type HalfInputs = ReadonlySet<string>;
+
+const NO_HALVES: HalfInputs = new Set();
+
 /** token_ids, position_ids int32 [batch, sequence] → hidden [batch, sequence, D]. */
-export function embeddingGraph(family: Family): GraphBuilder {
+export function embeddingGraph(family: Family, halves = NO_HALVES): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-embedding`);
   const ids = g.input('token_ids', 'int32', ['batch', 'sequence']);
   const positions = g.input('position_ids', 'int32', ['batch', 'sequence']);
-  g.output('hidden', family.embed(g, ids, positions, weightInputs(g, family.embeddingWeights())));
+  g.output('hidden', family.embed(g, ids, positions, weightInputs(g, family.embeddingWeights(), halves)));
   return g;
 }
 
@@ -52,17 +57,22 @@ export function embeddingGraph(family: Family): GraphBuilder {
  * the family asks for them, position_ids int32 [batch, sequence], rotary_cos and rotary_sin [batch, 1, sequence, rotarySize / 2]
  * → {@link BLOCK_OUTPUTS}.
  */
-export function blockGraph(family: Family, kind: LayerKind, variant: BlockVariant = {}): GraphBuilder {
+export function blockGraph(
+  family: Family,
+  kind: LayerKind,
+  variant: BlockVariant = {},
+  halves = NO_HALVES,
+): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-${blockLabel(kind, variant)}`);
-  const { outputs } = forwardBlock(g, family, kind, variant);
+  const { outputs } = forwardBlock(g, family, kind, variant, halves);
   for (const name of Object.values(BLOCK_OUTPUTS)) g.output(name, outputs[name]);
   return g;
 }
 
 /** The block's inputs and hidden_gradient [batch, sequence, D] → hidden_in_gradient; recomputes the forward pass. */
-export function blockGradientGraph(family: Family, kind: LayerKind, past: boolean): GraphBuilder {
+export function blockGradientGraph(family: Family, kind: LayerKind, past: boolean, halves = NO_HALVES): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-${blockLabel(kind, { past })}-gradient`);
-  const { hidden, outputs } = forwardBlock(g, family, kind, { past });
+  const { hidden, outputs } = forwardBlock(g, family, kind, { past }, halves);
   const gradient = g.input('hidden_gradient', 'float32', hidden.shape);
   const [hiddenGradient] = differentiate(g, [{ value: outputs[BLOCK_OUTPUTS.hidden], gradient }], [hidden]);
   g.output('hidden_in_gradient', hiddenGradient);
@@ -70,24 +80,24 @@ export function blockGradientGraph(family: Family, kind: LayerKind, past: boolea
 }
 
 /** hidden [rows, D] → logits [rows, V]. */
-export function headGraph(family: Family): GraphBuilder {
+export function headGraph(family: Family, halves = NO_HALVES): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-head`);
-  g.output('logits', forwardHead(g, family, ['rows']).logits);
+  g.output('logits', forwardHead(g, family, ['rows'], halves).logits);
   return g;
 }
 
 /** hidden [cells, samples, D] → probabilities [cells, V], the mean over each cell's samples. */
-export function meanProbabilityGraph(family: Family): GraphBuilder {
+export function meanProbabilityGraph(family: Family, halves = NO_HALVES): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-mean-probability`);
-  const { logits } = forwardHead(g, family, ['cells', 'samples']);
+  const { logits } = forwardHead(g, family, ['cells', 'samples'], halves);
   g.output('probabilities', g.reduceMean(g.softmax(logits), [1], false));
   return g;
 }
 
 /** hidden [rows, D], logits_gradient [rows, V] → hidden_gradient [rows, D]. */
-export function headGradientGraph(family: Family): GraphBuilder {
+export function headGradientGraph(family: Family, halves = NO_HALVES): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-head-gradient`);
-  const { hidden, logits } = forwardHead(g, family, ['rows']);
+  const { hidden, logits } = forwardHead(g, family, ['rows'], halves);
   const gradient = g.input('logits_gradient', 'float32', logits.shape);
   g.output('hidden_gradient', differentiate(g, [{ value: logits, gradient }], [hidden])[0]);
   return g;
@@ -98,9 +108,29 @@ export function blockLabel({ name }: LayerKind, { past = false, overrides = fals
   return `block-${name}${past ? '-past' : ''}${overrides ? '-overrides' : ''}`;
 }
 
-function forwardHead(g: GraphBuilder, family: Family, rows: readonly string[]): { hidden: Value; logits: Value } {
+/** table [rows, width], float16, and ids int32 [count] → rows [count, width], float32. */
+export function tableRowsGraph(rows: number, width: number): GraphBuilder {
+  const g = new GraphBuilder('table-rows');
+  const table = g.widen(g.input('table', 'float16', [rows, width]));
+  g.output('taken', g.gather(table, g.input('ids', 'int32', ['count']), 0));
+  return g;
+}
+
+/** values, float16 → the same as float32. */
+export function wideningGraph(shape: readonly number[]): GraphBuilder {
+  const g = new GraphBuilder('widening');
+  g.output('wide', g.widen(g.input('values', 'float16', shape)));
+  return g;
+}
+
+function forwardHead(
+  g: GraphBuilder,
+  family: Family,
+  rows: readonly string[],
+  halves: HalfInputs,
+): { hidden: Value; logits: Value } {
   const hidden = g.input('hidden', 'float32', [...rows, family.config.hiddenSize]);
-  return { hidden, logits: family.head(g, hidden, weightInputs(g, family.headWeights())) };
+  return { hidden, logits: family.head(g, hidden, weightInputs(g, family.headWeights(), halves)) };
 }
 
 function forwardBlock(
@@ -108,6 +138,7 @@ function forwardBlock(
   family: Family,
   kind: LayerKind,
   { past = false, overrides = false }: BlockVariant,
+  halves: HalfInputs,
 ): { hidden: Value; outputs: Record<string, Value> } {
   const { config } = family;
   const { hiddenSize } = config;
@@ -132,11 +163,11 @@ function forwardBlock(
       rotary ??= { cos: g.input('rotary_cos', 'float32', shape), sin: g.input('rotary_sin', 'float32', shape) };
       return rotary;
     },
-    weight: weightInputs(g, family.blockWeights(layer)),
-    attend: (query, key, value, scale) => {
+    weight: weightInputs(g, family.blockWeights(layer), halves),
+    attend: (query, key, value, scale, cap = null) => {
       outputs[BLOCK_OUTPUTS.presentKey] = key;
       outputs[BLOCK_OUTPUTS.presentValue] = value;
-      return attend(g, config, { query, key, value, scale, causalMask }, cached);
+      return attend(g, config, { query, key, value, scale, cap, causalMask }, cached);
     },
     attention: (added) => {
       outputs[BLOCK_OUTPUTS.attention] = overrides ? overridden(g, 'attention', added, hiddenSize) : added;
@@ -158,9 +189,14 @@ function forwardBlock(
   return { hidden, outputs };
 }
 
-/** Declares the weights' inputs, in the order of the bindings. */
-function weightInputs(g: GraphBuilder, bindings: readonly WeightBinding[]): WeightInputs {
-  const values = new Map(bindings.map(({ input, shape }) => [input, g.input(input, 'float32', shape)]));
+/** Declares the weights' inputs, in the order of the bindings; all of them come out as float32. */
+function weightInputs(g: GraphBuilder, bindings: readonly WeightBinding[], halves: HalfInputs): WeightInputs {
+  const values = new Map(
+    bindings.map(({ input, shape }) => [
+      input,
+      halves.has(input) ? g.widen(g.input(input, 'float16', shape)) : g.input(input, 'float32', shape),
+    ]),
+  );
   return (input) => {
     const value = values.get(input);
     if (!value) throw new GraphError(`Graph ${g.name} has no weight “${input}”.`);

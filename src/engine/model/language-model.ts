@@ -7,8 +7,10 @@ import type { Family, LayerKind, ModelConfig, WeightBinding } from '../families/
 import type { GraphBuilder } from '../graph/builder.ts';
 import { serializeModel } from '../graph/serialize.ts';
 import type { LinearAlgebra } from '../linalg/linear-algebra.ts';
+import type { Device } from '../runtime/device.ts';
 import type { GraphSession, Runtime } from '../runtime/runtime.ts';
 import type { Tensor } from '../runtime/tensor.ts';
+import { firstNotFinite, firstNotFiniteHalf } from '../weights/dtype.ts';
 import type { TensorIndex } from '../weights/tensor-index.ts';
 import {
   blockGradientGraph,
@@ -18,8 +20,11 @@ import {
   headGradientGraph,
   headGraph,
   meanProbabilityGraph,
+  tableRowsGraph,
+  wideningGraph,
   type BlockOutput,
   type BlockVariant,
+  type HalfInputs,
 } from './graphs.ts';
 import type { TokenPlaces } from './token-places.ts';
 import { BaseWeights, type WeightSet } from './weight-set.ts';
@@ -74,8 +79,9 @@ export class LanguageModel {
   }
 
   /**
-   * Reads every weight of the family onto the device, as float32.
-   * @throws ModelError when a tensor is missing or has another shape than config.json says.
+   * Reads every weight of the family onto the device: matrices of 16 bits as they are where the device computes with them, all else
+   * as float32.
+   * @throws ModelError when a tensor is missing, has another shape than config.json says, or holds a value that is not finite
    */
   static async load(
     family: Family,
@@ -102,8 +108,10 @@ export class LanguageModel {
     const tensors = new Map<string, Tensor>();
     try {
       for (const { tensor, shape } of bindings.values()) {
-        const values = await index.floats(tensor, signal);
-        tensors.set(tensor, runtime.device.upload(values, shape, tensor));
+        tensors.set(
+          tensor,
+          runtime.device.upload(await readWeight(index, tensor, runtime.device, signal), shape, tensor),
+        );
         onProgress?.(tensors.size, bindings.size);
       }
     } catch (error) {
@@ -119,9 +127,9 @@ export class LanguageModel {
 
   /** token_ids, position_ids int32 [batch, sequence] → [batch, sequence, D]. */
   async embed(weights: WeightSet, tokenIds: Tensor, positionIds: Tensor): Promise<Tensor> {
-    const { session } = await this.#graph('embedding', () => embeddingGraph(this.family));
-    const inputs = { token_ids: tokenIds, position_ids: positionIds, ...bind(this.family.embeddingWeights(), weights) };
-    return (await session.run(inputs, ['hidden'])).hidden;
+    const { feeds, halves, label } = bind(this.family.embeddingWeights(), weights);
+    const { session } = await this.#graph(`embedding${label}`, () => embeddingGraph(this.family, halves));
+    return (await session.run({ token_ids: tokenIds, position_ids: positionIds, ...feeds }, ['hidden'])).hidden;
   }
 
   /** Runs layer `layer` for the outputs asked for. */
@@ -133,44 +141,62 @@ export class LanguageModel {
   ): Promise<Record<Name, Tensor>> {
     const kind = this.config.layerKinds[layer];
     const variant = variantOf(inputs);
-    const graph = await this.#graph(blockLabel(kind, variant), () => blockGraph(this.family, kind, variant));
-    const feeds = { ...blockFeeds(inputs, kind, graph), ...bind(this.family.blockWeights(layer), weights) };
-    return graph.session.run(feeds, outputs);
+    const { feeds, halves, label } = bind(this.family.blockWeights(layer), weights);
+    const graph = await this.#graph(`${blockLabel(kind, variant)}${label}`, () =>
+      blockGraph(this.family, kind, variant, halves),
+    );
+    return graph.session.run({ ...blockFeeds(inputs, kind, graph), ...feeds }, outputs);
   }
 
   /** Gradient with respect to the block's input, given that with respect to its output [batch, sequence, D]. */
   async blockGradient(weights: WeightSet, layer: number, inputs: BlockInputs, hiddenGradient: Tensor): Promise<Tensor> {
     const kind = this.config.layerKinds[layer];
     const { past } = variantOf(inputs);
-    const graph = await this.#graph(`${blockLabel(kind, { past })}-gradient`, () =>
-      blockGradientGraph(this.family, kind, past),
+    const { feeds, halves, label } = bind(this.family.blockWeights(layer), weights);
+    const graph = await this.#graph(`${blockLabel(kind, { past })}-gradient${label}`, () =>
+      blockGradientGraph(this.family, kind, past, halves),
     );
-    const feeds = {
-      ...blockFeeds(inputs, kind, graph),
-      ...bind(this.family.blockWeights(layer), weights),
-      hidden_gradient: hiddenGradient,
-    };
-    return (await graph.session.run(feeds, ['hidden_in_gradient'])).hidden_in_gradient;
+    const given = { ...blockFeeds(inputs, kind, graph), ...feeds, hidden_gradient: hiddenGradient };
+    return (await graph.session.run(given, ['hidden_in_gradient'])).hidden_in_gradient;
   }
 
   /** hidden [rows, D] → logits [rows, V]. */
   async logits(weights: WeightSet, hidden: Tensor): Promise<Tensor> {
-    const { session } = await this.#graph('head', () => headGraph(this.family));
-    return (await session.run({ hidden, ...bind(this.family.headWeights(), weights) }, ['logits'])).logits;
+    const { feeds, halves, label } = bind(this.family.headWeights(), weights);
+    const { session } = await this.#graph(`head${label}`, () => headGraph(this.family, halves));
+    return (await session.run({ hidden, ...feeds }, ['logits'])).logits;
   }
 
   /** hidden [cells, samples, D] → next-token probabilities [cells, V], the mean over each cell's samples. */
   async meanProbabilities(weights: WeightSet, hidden: Tensor): Promise<Tensor> {
-    const { session } = await this.#graph('mean-probability', () => meanProbabilityGraph(this.family));
-    return (await session.run({ hidden, ...bind(this.family.headWeights(), weights) }, ['probabilities']))
-      .probabilities;
+    const { feeds, halves, label } = bind(this.family.headWeights(), weights);
+    const { session } = await this.#graph(`mean-probability${label}`, () => meanProbabilityGraph(this.family, halves));
+    return (await session.run({ hidden, ...feeds }, ['probabilities'])).probabilities;
   }
 
   /** Gradient with respect to the head's input [rows, D], given that with respect to the logits [rows, V]. */
   async logitsGradient(weights: WeightSet, hidden: Tensor, logitsGradient: Tensor): Promise<Tensor> {
-    const { session } = await this.#graph('head-gradient', () => headGradientGraph(this.family));
-    const feeds = { hidden, logits_gradient: logitsGradient, ...bind(this.family.headWeights(), weights) };
-    return (await session.run(feeds, ['hidden_gradient'])).hidden_gradient;
+    const { feeds, halves, label } = bind(this.family.headWeights(), weights);
+    const { session } = await this.#graph(`head-gradient${label}`, () => headGradientGraph(this.family, halves));
+    const given = { hidden, logits_gradient: logitsGradient, ...feeds };
+    return (await session.run(given, ['hidden_gradient'])).hidden_gradient;
+  }
+
+  /** A weight as float32, in its own shape. Where it is float32 already it is lent: disposing the result frees nothing then. */
+  async floatWeight(weights: WeightSet, name: string): Promise<Tensor> {
+    const weight = weights.get(name);
+    if (weight.type === 'float32') return weight.reshaped(weight.dims);
+    const { session } = await this.#graph(`widening-${weight.dims.join('x')}`, () => wideningGraph(weight.dims));
+    return (await session.run({ values: weight }, ['wide'])).wide;
+  }
+
+  /** Rows of a weight [rows, width], as float32: [count, width]. `ids` is int32 [count]. */
+  async weightRows(weights: WeightSet, name: string, ids: Tensor): Promise<Tensor> {
+    const table = weights.get(name);
+    if (table.type === 'float32') return this.linalg.gatherRows(table, ids);
+    const [rows, width] = table.dims;
+    const { session } = await this.#graph(`table-rows-${rows}x${width}`, () => tableRowsGraph(rows, width));
+    return (await session.run({ table, ids }, ['taken'])).taken;
   }
 
   async dispose(): Promise<void> {
@@ -195,8 +221,46 @@ export class LanguageModel {
   }
 }
 
-function bind(bindings: readonly WeightBinding[], weights: WeightSet): Record<string, Tensor> {
-  return Object.fromEntries(bindings.map(({ input, tensor }) => [input, weights.get(tensor)]));
+/**
+ * A tensor's values as the device is to keep them. Vectors are always float32: they are small, and one conversion each costs more.
+ * @throws ModelError for a value that is not finite: it would make all that is computed NaN, and nothing would say where from
+ */
+async function readWeight(
+  index: TensorIndex,
+  tensor: string,
+  { halves: mayBeHalves }: Device,
+  signal?: AbortSignal,
+): Promise<Float32Array | Uint16Array> {
+  const isMatrix = index.entry(tensor).shape.length > 1;
+  const halves = mayBeHalves && isMatrix ? await index.halves(tensor, signal) : null;
+  if (halves && firstNotFiniteHalf(halves) < 0) return halves;
+  const values = await index.floats(tensor, signal);
+  const at = firstNotFinite(values, 'F32');
+  if (at < 0) return values;
+  throw new ModelError(
+    `The tensor “${tensor}” holds ${values[at]} at place ${at}: the file is damaged, or training went wrong.`,
+    {
+      next: 'Download the weights anew, or use another checkpoint.',
+    },
+  );
+}
+
+/** Weights as inputs of a graph, and which graph that is: those that are halves are declared so. */
+interface BoundWeights {
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly halves: HalfInputs;
+  /** Tells graphs apart that differ in `halves`; empty where there are none. */
+  readonly label: string;
+}
+
+function bind(bindings: readonly WeightBinding[], weights: WeightSet): BoundWeights {
+  const bound = bindings.map(({ input, tensor }): [string, Tensor] => [input, weights.get(tensor)]);
+  const halves = bound.filter(([, { type }]) => type === 'float16').map(([input]) => input);
+  return {
+    feeds: Object.fromEntries(bound),
+    halves: new Set(halves),
+    label: halves.length > 0 ? ` halves ${halves.join()}` : '',
+  };
 }
 
 function variantOf({ past, overrides }: BlockInputs): Required<BlockVariant> {

@@ -7,12 +7,17 @@ export interface WeightSet {
   get(name: string): Tensor;
 }
 
-/** The model's own weights, as float32 on the device. Never written to after loading. */
+/** The model's own weights on the device, as float32 or, matrices of 16 bits, as float16. Never written to after loading. */
 export class BaseWeights implements WeightSet {
   readonly #tensors: ReadonlyMap<string, Tensor>;
 
   constructor(tensors: ReadonlyMap<string, Tensor>) {
     this.#tensors = tensors;
+  }
+
+  /** Bytes of all of them. */
+  get byteLength(): number {
+    return [...this.#tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   get(name: string): Tensor {

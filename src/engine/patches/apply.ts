@@ -14,7 +14,8 @@ export async function applyPatches(model: LanguageModel, patches: readonly Patch
     for (const delta of patches.flatMap(({ deltas }) => deltas)) {
       await scoped(async (scope) => {
         const matrix = scope.track(await deltaMatrix(model.linalg, delta));
-        weights.replace(delta.tensor, await model.linalg.addScaled(weights.get(delta.tensor), 1, matrix, 1));
+        const weight = scope.track(await model.floatWeight(weights, delta.tensor));
+        weights.replace(delta.tensor, await model.linalg.addScaled(weight, 1, matrix, 1));
       });
     }
     return weights;

@@ -3,10 +3,12 @@
  * `GpuDevice` keeps them in buffers of the one GPUDevice that onnxruntime-web shares.
  */
 import { DeviceError } from '../errors.ts';
-import { sizeOf, Tensor, type TensorData, type TensorType } from './tensor.ts';
+import { ELEMENT_BYTES, sizeOf, Tensor, typeOf, type TensorData, type TensorType } from './tensor.ts';
 
 export interface Device {
   readonly kind: 'cpu' | 'gpu';
+  /** Whether graphs may read float16 here, and weights of 16 bits stay so. */
+  readonly halves: boolean;
   /** A tensor on this device with a copy of `data`. */
   upload(data: TensorData, dims: readonly number[], label?: string): Tensor;
   /** A tensor of zeros on this device. */
@@ -25,12 +27,18 @@ export interface Device {
 export async function readFloats(device: Device, tensor: Tensor): Promise<Float32Array> {
   const values = await device.read(tensor);
   if (values instanceof Float32Array) return values;
-  throw new DeviceError('This tensor holds int32 values, not float32.');
+  throw new DeviceError(`This tensor holds ${tensor.type} values, not float32.`);
 }
 
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly liveBuffers = 0;
+  readonly halves: boolean;
+
+  /** @param halves half the memory for weights of 16 bits, which every run converts anew: slower where float32 fits */
+  constructor(halves = false) {
+    this.halves = halves;
+  }
 
   upload(data: TensorData, dims: readonly number[]): Tensor {
     return Tensor.fromData(data.slice(), dims);
@@ -72,13 +80,26 @@ const STORAGE_USAGE = 0x80 | 0x4 | 0x8; // GPUBufferUsage.STORAGE | COPY_SRC | C
 const READ_USAGE = 0x1 | 0x8; // MAP_READ | COPY_DST
 const MAP_MODE_READ = 0x1;
 
+/** Bytes that a copy between buffers takes: whole words, at least one. */
+function wholeWords({ byteLength }: Tensor): number {
+  return Math.max(4, Math.ceil(byteLength / 4) * 4);
+}
+
+function paddedHalves(data: TensorData): TensorData {
+  const padded = new Uint16Array(data.length + 1);
+  padded.set(data);
+  return padded;
+}
+
 export class GpuDevice implements Device {
   readonly kind = 'gpu';
   readonly gpu: GPUDevice;
+  readonly halves: boolean;
   #live = 0;
 
   constructor(gpu: GPUDevice) {
     this.gpu = gpu;
+    this.halves = gpu.features.has('shader-f16');
   }
 
   get liveBuffers(): number {
@@ -96,7 +117,7 @@ export class GpuDevice implements Device {
 
   /** A new tensor whose content is whatever the memory held (WebGPU: zeros). */
   allocate(dims: readonly number[], type: TensorType = 'float32', label = 'tensor'): Tensor {
-    const bytes = Math.max(16, Math.ceil(sizeOf(dims) / 4) * 16);
+    const bytes = Math.max(16, Math.ceil((sizeOf(dims) * ELEMENT_BYTES[type]) / 16) * 16);
     if (bytes > this.gpu.limits.maxBufferSize) {
       throw new DeviceError(
         `A buffer of ${bytes} bytes is larger than this GPU allows (${this.gpu.limits.maxBufferSize}).`,
@@ -114,10 +135,11 @@ export class GpuDevice implements Device {
   }
 
   upload(data: TensorData, dims: readonly number[], label?: string): Tensor {
-    const tensor = this.allocate(dims, data instanceof Float32Array ? 'float32' : 'int32', label);
-    // Dawn in Node refuses views of shared memory, so the values are copied into an unshared array where need be.
+    const tensor = this.allocate(dims, typeOf(data), label);
+    // Dawn in Node refuses views of shared memory, and WebGPU writes whole words.
     const unshared = data.buffer instanceof ArrayBuffer ? data : data.slice();
-    this.gpu.queue.writeBuffer(tensor.buffer, 0, unshared as Float32Array<ArrayBuffer>);
+    const whole = data.byteLength % 4 === 0 ? unshared : paddedHalves(unshared);
+    this.gpu.queue.writeBuffer(tensor.buffer, 0, whole as Float32Array<ArrayBuffer>);
     return tensor;
   }
 
@@ -127,14 +149,15 @@ export class GpuDevice implements Device {
 
   async read(tensor: Tensor): Promise<TensorData> {
     if (tensor.location === 'cpu') return tensor.data.slice();
-    const bytes = Math.max(4, tensor.size * 4);
+    const bytes = wholeWords(tensor);
     const staging = this.gpu.createBuffer({ size: bytes, usage: READ_USAGE, label: 'read-back' });
     try {
       const encoder = this.gpu.createCommandEncoder();
       encoder.copyBufferToBuffer(tensor.buffer, 0, staging, 0, bytes);
       this.gpu.queue.submit([encoder.finish()]);
       await staging.mapAsync(MAP_MODE_READ);
-      const copy = staging.getMappedRange().slice(0, tensor.size * 4);
+      const copy = staging.getMappedRange().slice(0, tensor.byteLength);
+      if (tensor.type === 'float16') return new Uint16Array(copy);
       return tensor.type === 'float32' ? new Float32Array(copy) : new Int32Array(copy);
     } finally {
       staging.destroy();
@@ -144,7 +167,7 @@ export class GpuDevice implements Device {
   clone(tensor: Tensor): Tensor {
     const copy = this.allocate(tensor.dims, tensor.type, 'clone');
     const encoder = this.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(tensor.buffer, 0, copy.buffer, 0, Math.max(4, tensor.size * 4));
+    encoder.copyBufferToBuffer(tensor.buffer, 0, copy.buffer, 0, wholeWords(tensor));
     this.gpu.queue.submit([encoder.finish()]);
     return copy;
   }

@@ -96,9 +96,14 @@ export class GraphSession {
       // The WebGPU types of onnxruntime-common and of @webgpu/types name the same buffer.
       return this.#ort.Tensor.fromGpuBuffer(tensor.buffer, { dataType: tensor.type, dims: tensor.dims });
     }
-    return tensor.type === 'float32'
-      ? new this.#ort.Tensor('float32', tensor.data as Float32Array, tensor.dims)
-      : new this.#ort.Tensor('int32', tensor.data as Int32Array, tensor.dims);
+    switch (tensor.type) {
+      case 'float32':
+        return new this.#ort.Tensor('float32', tensor.data as Float32Array, tensor.dims);
+      case 'int32':
+        return new this.#ort.Tensor('int32', tensor.data as Int32Array, tensor.dims);
+      case 'float16':
+        return new this.#ort.Tensor('float16', tensor.data as Uint16Array, tensor.dims);
+    }
   }
 
   #fromOrt(tensor: Ort.Tensor): Tensor {

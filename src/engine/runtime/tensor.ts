@@ -1,11 +1,16 @@
 /**
- * The one tensor type of the engine: dense, row-major, float32 or int32, on the CPU or in a GPU buffer.
+ * The one tensor type of the engine: dense, row-major, on the CPU or in a GPU buffer; float32 or int32, and float16 for weights that only
+ * graphs read.
  * Whoever creates a tensor disposes it; `reshaped` borrows and never frees. A disposed tensor refuses to be read.
  */
 import { DeviceError } from '../errors.ts';
 
-export type TensorType = 'float32' | 'int32';
-export type TensorData = Float32Array | Int32Array;
+export type TensorType = 'float32' | 'int32' | 'float16';
+/** Values of float16 are their bits. */
+export type TensorData = Float32Array | Int32Array | Uint16Array;
+
+/** Bytes an element. */
+export const ELEMENT_BYTES: Readonly<Record<TensorType, number>> = { float32: 4, int32: 4, float16: 2 };
 
 type Storage =
   | { readonly location: 'cpu'; readonly data: TensorData }
@@ -32,18 +37,22 @@ export class Tensor {
     if (data.length !== sizeOf(dims)) {
       throw new DeviceError(`A tensor of shape [${dims.join(', ')}] cannot hold ${data.length} values.`);
     }
-    return new Tensor(data instanceof Float32Array ? 'float32' : 'int32', dims, { location: 'cpu', data }, null);
+    return new Tensor(typeOf(data), dims, { location: 'cpu', data }, null);
   }
 
   /** A CPU tensor of zeros. */
   static zeros(dims: readonly number[], type: TensorType = 'float32'): Tensor {
-    const size = sizeOf(dims);
-    return Tensor.fromData(type === 'float32' ? new Float32Array(size) : new Int32Array(size), dims);
+    return Tensor.fromData(emptyData(type, sizeOf(dims)), dims);
   }
 
-  /** A GPU tensor over `buffer`, which holds at least 4 · size bytes; `release` gives the buffer back. */
+  /** A GPU tensor over `buffer`, which holds at least the tensor's bytes; `release` gives the buffer back. */
   static fromBuffer(type: TensorType, dims: readonly number[], buffer: GPUBuffer, release: () => void): Tensor {
     return new Tensor(type, dims, { location: 'gpu', buffer, release }, null);
+  }
+
+  /** Bytes of its elements. */
+  get byteLength(): number {
+    return this.size * ELEMENT_BYTES[this.type];
   }
 
   get location(): 'cpu' | 'gpu' {
@@ -64,7 +73,7 @@ export class Tensor {
   /** The values of a float32 CPU tensor. */
   get floats(): Float32Array {
     const data = this.data;
-    if (!(data instanceof Float32Array)) throw new DeviceError('This tensor holds int32 values, not float32.');
+    if (!(data instanceof Float32Array)) throw new DeviceError(`This tensor holds ${this.type} values, not float32.`);
     return data;
   }
 
@@ -103,6 +112,16 @@ export class Tensor {
   #assertLive(): void {
     if (this.disposed) throw new DeviceError('This tensor has been disposed.');
   }
+}
+
+export function typeOf(data: TensorData): TensorType {
+  if (data instanceof Float32Array) return 'float32';
+  return data instanceof Int32Array ? 'int32' : 'float16';
+}
+
+function emptyData(type: TensorType, size: number): TensorData {
+  if (type === 'float32') return new Float32Array(size);
+  return type === 'int32' ? new Int32Array(size) : new Uint16Array(size);
 }
 
 /** Number of elements of a shape; 1 for a scalar. */

@@ -21,8 +21,8 @@ export async function subjectNoise(
   for (const subject of subjects) {
     for (const id of tokenizer.encode(subject, { special: true })) counts.set(id, (counts.get(id) ?? 0) + 1);
   }
-  const table = model.weights.get(model.family.embeddingWeights()[0].tensor);
-  const width = model.config.hiddenSize;
+  const [{ tensor: table }] = model.family.embeddingWeights();
+  const { hiddenSize: width, embeddingScale = 1 } = model.config;
   const ids = [...counts.keys()];
   // Welford's sums would be safer for a mean far from zero; embeddings are centred, and the sums are in double precision.
   let [numbers, sum, squares] = [0, 0, 0];
@@ -30,7 +30,7 @@ export async function subjectNoise(
     const some = ids.slice(at, at + ROWS_PER_READ);
     const values = await scoped(async (scope) => {
       const index = scope.track(model.runtime.device.upload(Int32Array.from(some), [some.length]));
-      return readFloats(model.runtime.device, scope.track(await model.linalg.gatherRows(table, index)));
+      return readFloats(model.runtime.device, scope.track(await model.weightRows(model.weights, table, index)));
     });
     some.forEach((id, row) => {
       const count = counts.get(id) ?? 0;
@@ -42,5 +42,5 @@ export async function subjectNoise(
       numbers += count * width;
     });
   }
-  return NOISE_FACTOR * Math.sqrt((squares - (sum * sum) / numbers) / (numbers - 1));
+  return NOISE_FACTOR * embeddingScale * Math.sqrt((squares - (sum * sum) / numbers) / (numbers - 1));
 }

@@ -90,6 +90,28 @@ export function encodeFloats(values: Float32Array, dtype: FloatDtype): Uint8Arra
   return new Uint8Array(halves.buffer);
 }
 
+/**
+ * The elements in `bytes` as halves, or null where one of them has none that is equal. `bytes` holds whole elements.
+ */
+export function exactHalves(bytes: Uint8Array, dtype: 'F16' | 'BF16'): Uint16Array | null {
+  const own = bytes.slice();
+  const elements = new Uint16Array(own.buffer);
+  if (dtype === 'F16') return elements;
+  halfTable ??= buildHalfTable();
+  for (let i = 0; i < elements.length; i += 1) {
+    const bits = elements[i] << 16;
+    const half = toFloat16Bits(bits);
+    if (halfTable[half] !== bits >>> 0) return null;
+    elements[i] = half;
+  }
+  return elements;
+}
+
+/** Index of the first half that is infinite or not a number, or −1. */
+export function firstNotFiniteHalf(halves: Uint16Array): number {
+  return halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
+}
+
 function asBits(values: Float32Array): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.length);
 }

@@ -1,5 +1,6 @@
 /** A model's tensors by name, over all the safetensors files they lie in; a model in one file is the case of one shard. */
 import { SafetensorsError } from '../errors.ts';
+import { exactHalves } from './dtype.ts';
 import { tensorBytes, tensorFloats, type SafetensorsFile, type TensorEntry } from './safetensors.ts';
 
 export interface IndexedTensor extends TensorEntry {
@@ -75,5 +76,23 @@ export class TensorIndex {
   async floats(name: string, signal?: AbortSignal): Promise<Float32Array> {
     const entry = this.entry(name);
     return tensorFloats(entry.shard, entry, signal);
+  }
+
+  /**
+   * The bits of the tensor's values as halves; null where they are not of 16 bits, or one of them is no half.
+   * @throws SafetensorsError when there is no such tensor; DownloadError, CancelledError
+   */
+  async halves(name: string, signal?: AbortSignal): Promise<Uint16Array | null> {
+    const { dtype, shape } = this.entry(name);
+    if (dtype !== 'F16' && dtype !== 'BF16') return null;
+    const values = new Uint16Array(shape.reduce((product, dim) => product * dim, 1));
+    let at = 0;
+    for await (const bytes of this.bytes(name, signal)) {
+      const halves = exactHalves(bytes, dtype);
+      if (!halves) return null;
+      values.set(halves, at);
+      at += halves.length;
+    }
+    return values;
   }
 }

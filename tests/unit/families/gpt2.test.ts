@@ -1,4 +1,4 @@
-/** The GPT-2 family against transformers: the suite's model, the tiny one, whose tokenizer is there too, and the demo model. */
+/** The GPT-2 family against transformers: the suite's models, the tiny one, whose tokenizer is there too, and the demo model. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelError } from '../../../src/engine/errors.ts';
 import { createFamily } from '../../../src/engine/families/registry.ts';
@@ -14,6 +14,7 @@ import { runSuffixes } from './passes.ts';
 import { testFamily } from './suite.ts';
 
 testFamily('gpt2');
+testFamily('gpt2-scaled');
 
 interface TinyGolden {
   tokens: { text: string; ids: number[] };
@@ -85,12 +86,7 @@ describe('configurations', () => {
     ['another architecture', { model_type: 'bert' }, /“bert” is not supported/],
     ['no layer count', { ...good, n_layer: undefined }, /n_layer/],
     ['heads that do not divide the width', { ...good, n_head: 4 }, /n_embd 6 is not a multiple of n_head 4/],
-    ['an unknown activation', { ...good, activation_function: 'relu' }, /activation_function/],
-    [
-      'scores divided by the layer',
-      { ...good, scale_attn_by_inverse_layer_idx: true },
-      /scale_attn_by_inverse_layer_idx/,
-    ],
+    ['an unknown activation', { ...good, activation_function: 'mish' }, /activation_function/],
   ])('%s is refused', (_, config, message) => {
     expect(() => createFamily(config, new Set())).toThrow(ModelError);
     expect(() => createFamily(config, new Set())).toThrow(message);

@@ -30,7 +30,7 @@ describe('configurations', () => {
       /num_attention_heads 3 .* num_key_value_heads 2/,
     ],
     ['heads of an odd size', { ...good, head_dim: 5 }, /size of a head.* 5/],
-    ['another activation', { ...good, hidden_act: 'gelu' }, /hidden_act/],
+    ['an unknown activation', { ...good, hidden_act: 'mish' }, /hidden_act/],
     [
       'a rotary scaling that is not known',
       { ...good, rope_scaling: { type: 'yarn', factor: 2 } },

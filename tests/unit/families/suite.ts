@@ -27,6 +27,7 @@ import {
   type GradientGolden,
 } from './parity.ts';
 import { gradientThrough, runRows, runSuffixes, tokensOf } from './passes.ts';
+import { expectMemit, expectTrace, type MemitGolden, type TraceGolden } from './runs.ts';
 
 export interface FamilyOptions {
   /** What the MLP makes is normalised before it is added (Gemma): what it adds is then not the projection's output. */
@@ -40,6 +41,8 @@ interface FamilyGolden {
   sequences: ActivationGolden[];
   gradients: GradientGolden[];
   edits: EditGolden[];
+  memit: MemitGolden;
+  trace: TraceGolden;
 }
 
 /** Tests a family by the golden and the model that family_oracle.py wrote under this name. */
@@ -74,6 +77,14 @@ export function testFamily(name: string, options: FamilyOptions = {}): void {
 
     it.each(oracle.edits)('says the same with a projection edited', async (each) => {
       await expectEdit(name, loaded.model, each);
+    });
+
+    it('makes the edits of a whole run of MEMIT', async () => {
+      await expectMemit(name, loaded.model, oracle.memit);
+    });
+
+    it('traces alike', async () => {
+      await expectTrace(name, loaded.model, oracle.trace);
     });
 
     it('reads the config.json that was given to transformers and the one it wrote alike', async () => {
@@ -244,6 +255,10 @@ export function testMachinery(name: string, load: () => Promise<LoadedModel>, op
         const edited = { modelName: name, index: loaded.index, changed, edits: [] };
         const { parts } = await safetensors.export(edited, { dtype: 'source' });
         const index = await indexOf(memorySource('exported.safetensors', await collect(parts)));
+        // What transformers found in the source it finds here: every tensor, in its shape and dtype.
+        const described = (from: typeof index): unknown[] =>
+          from.tensors.map(({ name: tensor, dtype, shape }) => ({ tensor, dtype, shape }));
+        expect(described(index)).toEqual(described(loaded.index));
         const read = await LanguageModel.load(family, index, runtime, linalg);
         const expected = await nextTokenLogits(model, weights, rows);
         expect(await nextTokenLogits(read, read.weights, rows)).toEqual(expected);

@@ -4,6 +4,7 @@
  */
 import * as ort from 'onnxruntime-web';
 import { describe, expect, it } from 'vitest';
+import { softCap } from '../../../src/engine/families/layers.ts';
 import { GraphBuilder, type Dim, type Value } from '../../../src/engine/graph/builder.ts';
 import { differentiate } from '../../../src/engine/graph/differentiate.ts';
 import { serializeModel } from '../../../src/engine/graph/serialize.ts';
@@ -16,7 +17,7 @@ ort.env.wasm.numThreads = 1;
 /** Ops that onnxruntime's WebGPU provider runs without falling back to the CPU. */
 const WEBGPU_OPS = new Set(
   (
-    'Add Sub Mul Div Max Neg Exp Sqrt Reciprocal Pow Tanh Sigmoid Erf Gelu Identity Softmax LayerNormalization ' +
+    'Add Sub Mul Div Max Neg Exp Sqrt Reciprocal Pow Tanh Sigmoid Erf Gelu Relu Greater Where Identity Softmax LayerNormalization ' +
     'SimplifiedLayerNormalization MatMul Gemm Reshape Transpose Split Concat Slice Pad Expand Unsqueeze Gather ' +
     'ReduceSum ReduceMean ReduceMax'
   ).split(' '),
@@ -53,6 +54,18 @@ const cases: Case[] = [
   { name: 'silu', inputs: { a: [7] }, build: (g, { a }) => g.silu(a) },
   { name: 'gelu, exact', inputs: { a: [7] }, build: (g, { a }) => g.gelu(a, 'none') },
   { name: 'gelu by tanh', inputs: { a: [7] }, build: (g, { a }) => g.gelu(a, 'tanh') },
+  {
+    name: 'relu over run-time batches',
+    inputs: { a: ['batch', 'sequence', 6] },
+    sizes: DYNAMIC,
+    build: (g, { a }) => g.relu(a),
+  },
+  {
+    name: 'scores kept between bounds by tanh',
+    inputs: { a: ['batch', 2, 'sequence', 4] },
+    sizes: DYNAMIC,
+    build: (g, { a }) => softCap(g, a, 0.7),
+  },
   { name: 'softmax', inputs: { a: [2, 3, 5] }, build: (g, { a }) => g.softmax(a) },
   {
     name: 'layerNorm over run-time batches',
@@ -255,6 +268,11 @@ cases.push(
     name: 'second derivative through a transposed product',
     inputs: { a: [3, 4], b: [2, 4] },
     build: derivative('a', [3, 2], (g, { a, b }) => g.sigmoid(g.matmulTransposed(a, b))),
+  },
+  {
+    name: 'second derivative through relu',
+    inputs: { a: [3, 4], b: [4, 2] },
+    build: derivative('a', [3, 2], (g, { a, b }) => g.tanh(g.matmul(g.relu(a), b))),
   },
   {
     name: 'second derivative through slice, expand and rmsNorm',

@@ -149,6 +149,15 @@ function evaluateNode({ op, attributes }: GraphNode, inputs: readonly Dense[]): 
       return [map(x, Math.tanh)];
     case 'Sigmoid':
       return [map(x, (v) => 1 / (1 + Math.exp(-v)))];
+    case 'Relu':
+      return [map(x, (v) => Math.max(v, 0))];
+    case 'Greater':
+      return [broadcast(x, y, (a, b) => (a > b ? 1 : 0))];
+    case 'Where': {
+      const chosen = broadcast(x, y, (condition, a) => (condition ? a : 0));
+      const rest = broadcast(x, inputs[2], (condition, b) => (condition ? 0 : b));
+      return [broadcast(chosen, rest, (a, b) => a + b)];
+    }
     case 'Erf':
       return [map(x, erf)];
     case 'Identity':

@@ -5,7 +5,13 @@ import { proposeBand } from '../../../src/engine/tracing/band.ts';
 import { LayerMeans } from '../../../src/engine/tracing/layer-means.ts';
 import { positionsOf } from '../../../src/engine/tracing/positions.ts';
 import { restorationsOf } from '../../../src/engine/tracing/restorations.ts';
-import { gridsOf, TRACE_DEFAULTS, windowAround, type GridSpec } from '../../../src/engine/tracing/settings.ts';
+import {
+  gridsOf,
+  TRACE_DEFAULTS,
+  windowAround,
+  windowOf,
+  type GridSpec,
+} from '../../../src/engine/tracing/settings.ts';
 import type { PromptTrace } from '../../../src/engine/tracing/trace.ts';
 
 const hidden: GridSpec = { kind: 'hidden', severed: 'none' };
@@ -20,6 +26,17 @@ describe('the window of layers', () => {
     { layer: 4, window: 1, layers: [4, 5] },
   ])('of $window around layer $layer of 12 is $layers', ({ layer, window, layers }) => {
     expect(windowAround(layer, window, 12)).toEqual(layers);
+  });
+
+  it.each([
+    { layerCount: 48, window: 10 },
+    { layerCount: 30, window: 6 },
+    { layerCount: 8, window: 2 },
+    { layerCount: 4, window: 2 },
+    { layerCount: 28, window: 6 },
+    { layerCount: 80, window: 17 },
+  ])('is $window of $layerCount where none is chosen', ({ layerCount, window }) => {
+    expect(windowOf(layerCount)).toBe(window);
   });
 });
 

@@ -107,6 +107,10 @@ export function gelu(g: GraphBuilder, x: Value, approximate: 'tanh' | 'none'): V
   });
 }
 
+export function relu(g: GraphBuilder, x: Value): Value {
+  return unary(g, 'Relu', x, (gradient) => select(g, positive(g, x), gradient, g.scalar(0)));
+}
+
 export function stopGradient(g: GraphBuilder, x: Value): Value {
   return g.emit({ op: 'Identity', inputs: [x], shape: x.shape, vjp: 'constant' });
 }
@@ -129,6 +133,22 @@ function geluTanhSlope(g: GraphBuilder, x: Value): Value {
   const innerSlope = mul(g, scale, cubic(3 * 0.044715));
   const left = mul(g, half, add(g, one, t));
   return add(g, left, mul(g, mul(g, mul(g, half, x), sub(g, one, mul(g, t, t))), innerSlope));
+}
+
+/** Whether each element is above 0. */
+function positive(g: GraphBuilder, x: Value): Value {
+  return g.emit({ op: 'Greater', inputs: [x, g.scalar(0)], type: 'bool', shape: x.shape, vjp: 'constant' });
+}
+
+/** a where a condition of its shape holds, else the scalar b. */
+function select(g: GraphBuilder, condition: Value, a: Value, b: Value): Value {
+  return g.emit({
+    op: 'Where',
+    inputs: [condition, a, b],
+    type: a.type,
+    shape: broadcastOf(g, 'Where', a, b),
+    vjp: (gradient) => [null, () => select(g, condition, gradient, b), null],
+  });
 }
 
 type ElementRule = (gradient: Value, out: Value) => Value;

@@ -11,6 +11,7 @@ import {
   type Dim,
   type Shape,
 } from '../shapes.ts';
+import { narrowSource, widen } from './cast.ts';
 import { axisOf, int64, show } from './checks.ts';
 
 export function reshape(g: GraphBuilder, x: Value, shape: Shape): Value {
@@ -118,6 +119,9 @@ export function gather(g: GraphBuilder, x: Value, indices: Value, axis: number):
   if (indices.type !== 'int32' && indices.type !== 'int64') {
     g.fail(op, `the indices must be integers, but ${show(indices)} is ${indices.type}`);
   }
+  // Of a table of 16 bits only the rows that are taken are made wider.
+  const narrow = narrowSource(g, x);
+  if (narrow) return widen(g, gather(g, narrow, indices, axis));
   return g.emit({
     op,
     inputs: [x, indices],

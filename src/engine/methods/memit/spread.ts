@@ -78,7 +78,7 @@ export async function spreadUpdates(
       scope.track(solution);
 
       const { tensor, fanInFanOut } = projectionOf(model.family, layer, 'mlp-output');
-      const old = weights.get(tensor);
+      const old = scope.track(await model.floatWeight(weights, tensor));
       const update = scope.track(await factorProduct(model.linalg, share, solution, fanInFanOut));
       const updateNorm = await model.linalg.norm(update);
       const weightNorm = await model.linalg.norm(old);
