@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { EngineError } from '../errors.ts';
 import type { FactList } from '../tokens/fact-list.ts';
-import { PLACEHOLDER } from '../tokens/template.ts';
+import { PLACEHOLDER, templateOf } from '../tokens/template.ts';
 import { mappingOf, TABLE_FIELDS, type ColumnMapping, type TableColumns } from './columns.ts';
 import { answerableNeighbours, type EvaluationRecord, recordSchema } from './records.ts';
 import { rowsOf } from './rows.ts';
@@ -249,7 +249,7 @@ function withoutUnanswerable(record: EvaluationRecord): ReadRecord {
 
 /** The wording with {} for the subject, or null where neither stands in it. */
 function templateIn(wording: string, subject: string): string | null {
-  const template = wording.includes(PLACEHOLDER) ? wording : wording.replace(subject, PLACEHOLDER);
+  const template = wording.includes(PLACEHOLDER) ? wording : templateOf(wording, subject);
   return template.includes(PLACEHOLDER) ? template : null;
 }
 

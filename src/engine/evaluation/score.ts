@@ -17,7 +17,7 @@ export interface PromptAnswer {
 export function promptAnswer(tokenizer: ModelTokenizer, prompt: string, object: string): PromptAnswer {
   return {
     promptIds: tokenizer.encode(prompt, { special: true }),
-    answerIds: tokenizer.encode(answerText(object), { special: false }),
+    answerIds: tokenizer.encodeAfter(prompt, answerText(object)),
   };
 }
 

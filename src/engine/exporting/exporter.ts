@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { EngineError } from '../errors.ts';
 import type { Patch } from '../patches/patch.ts';
+import type { ByteSource } from '../weights/byte-source.ts';
 import type { FileParts } from '../weights/safetensors-writer.ts';
 import type { TensorIndex } from '../weights/tensor-index.ts';
 
@@ -20,6 +21,8 @@ export interface ModelToExport {
   readonly changed: ReadonlyMap<string, Float32Array>;
   /** What was edited, in words, for the file's name. */
   readonly edits: readonly string[];
+  /** Files beside the weights that the model did not come with, but which can be made of it, by name; none when absent. */
+  readonly companions?: ReadonlyMap<string, ByteSource>;
 }
 
 export interface PatchToExport {
@@ -52,8 +55,12 @@ export interface ExportOffer<Options = unknown> {
 }
 
 export interface ModelExporter<Options = unknown> extends ExporterOf<'model', ModelToExport, Options> {
-  /** In the order of a menu. @param dtype what the model's weights are stored as */
-  offers(dtype: string): ExportOffer<Options>[];
+  /**
+   * In the order of a menu.
+   * @param dtype what the model's weights are stored as
+   * @param companions names of {@link ModelToExport.companions}; none when absent
+   */
+  offers(dtype: string, companions?: readonly string[]): ExportOffer<Options>[];
   /** Set where a model without edits leaves nothing to write. */
   readonly needsEdits?: boolean;
 }

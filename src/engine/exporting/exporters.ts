@@ -1,11 +1,12 @@
 /** The forms in which models and patches leave as files. A new one is an object in a file of its own, and an entry here. */
 import { EngineError } from '../errors.ts';
 import { changedTensors } from './changed-tensors.ts';
+import { companion } from './companion.ts';
 import type { Exporter } from './exporter.ts';
 import { patchFile } from './patch.ts';
 import { safetensors } from './safetensors.ts';
 
-export const EXPORTERS: readonly Exporter[] = [safetensors, changedTensors, patchFile];
+export const EXPORTERS: readonly Exporter[] = [safetensors, changedTensors, patchFile, companion];
 
 /** @throws EngineError ('export') when there is no such form */
 export function exporterOf(id: string, exporters: readonly Exporter[] = EXPORTERS): Exporter {

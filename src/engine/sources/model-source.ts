@@ -30,6 +30,8 @@ export interface ModelSource {
   readonly revision: string | null;
   /** What to call the model. */
   readonly name: string;
+  /** Files that lie nowhere by themselves, but are made of the model's other form when they are opened; none when absent. */
+  readonly made?: readonly string[];
   /** The files there are; null where the source cannot tell. @throws DownloadError, CancelledError */
   list(signal?: AbortSignal): Promise<readonly ModelFile[] | null>;
   /**

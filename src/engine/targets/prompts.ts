@@ -2,6 +2,7 @@
 import { RequestError } from '../errors.ts';
 import { locateInContext, locateSubject, type LocatedSubject } from '../tokens/lookup.ts';
 import { targetText, type EditRequest } from '../tokens/request.ts';
+import { fillPrompt } from '../tokens/template.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 
 /** "{subject} is a": where the essence of the subject is read for the KL term (reference: compute_z). */
@@ -25,7 +26,7 @@ export function buildEditPrompts(
   tokenizer: ModelTokenizer,
   contextLength: number,
 ): EditPrompts {
-  const targetIds = tokenizer.encode(targetText(request), { special: false });
+  const targetIds = tokenizer.encodeAfter(fillPrompt(request.prompt, request.subject), targetText(request));
   const located = contexts.map((context) => locateInContext(tokenizer, context, request.prompt, request.subject));
   const longest = Math.max(...located.map(({ ids }) => ids.length)) + targetIds.length - 1;
   if (longest > contextLength) {

@@ -1,7 +1,8 @@
-/** What a model is known to know (facts.json): relations with their wordings, and the facts themselves. */
+/** Relations with their wordings and facts: what a model is known to know (facts.json), or what any model can be asked. */
 import { z } from 'zod';
 import { ModelError } from '../errors.ts';
 import { parseJson } from '../text.ts';
+import type { KnownFact } from './known-fact.ts';
 import { PLACEHOLDER, placeholderCount } from './template.ts';
 
 const templateSchema = z
@@ -11,22 +12,32 @@ const templateSchema = z
 const factSchema = z.object({
   subject: z.string().min(1),
   object: z.string().min(1),
-  /** The model's most probable next token for the canonical wording is the object's. */
   known: z.boolean(),
 });
 
 const relationSchema = z.object({
   id: z.string().min(1),
   label: z.string().min(1),
-  /** Wordings of the relation, the canonical one first. */
   templates: z.array(templateSchema).min(1),
   facts: z.array(factSchema),
 });
 
 const fileSchema = z.object({ relations: z.array(relationSchema) });
 
-export type Fact = Readonly<z.infer<typeof factSchema>>;
-export type Relation = Readonly<z.infer<typeof relationSchema>>;
+export interface Fact {
+  readonly subject: string;
+  readonly object: string;
+  /** The model's most probable next token for the canonical wording is the object's; null where it was not asked. */
+  readonly known: boolean | null;
+}
+
+export interface Relation {
+  readonly id: string;
+  readonly label: string;
+  /** Wordings of the relation, the canonical one first. */
+  readonly templates: readonly string[];
+  readonly facts: readonly Fact[];
+}
 
 /** A pasted line, read: a relation of the list with its canonical wording, or a prompt of the user's own. */
 export interface TripleDraft {
@@ -93,14 +104,24 @@ export class FactList {
     return relation && this.#facts.get(relation.id)?.get(folded(subject));
   }
 
+  /** The facts that the model is known to know, in their canonical wordings. */
+  known(): KnownFact[] {
+    return this.relations.flatMap(({ id, label, templates: [prompt], facts }) =>
+      facts
+        .filter(({ known }) => known === true)
+        .map(({ subject, object }) => ({ prompt, subject, object, relationId: id, relation: label })),
+    );
+  }
+
   /**
-   * Other known subjects of the relation that have `object`: what an edit of `excludeSubject` should leave alone.
+   * Other subjects of the relation that have `object`: what an edit of `excludeSubject` should leave alone. Not those that the model is
+   * known not to know.
    * The same `seed` draws the same ones, in the same order.
    */
   neighbours(relationId: string, object: string, excludeSubject: string, count: number, seed = 0): Fact[] {
     const facts = this.#facts.get(this.relation(relationId)?.id ?? '')?.values() ?? [];
     const same = [...facts].filter(
-      (fact) => fact.known && folded(fact.object) === folded(object) && folded(fact.subject) !== folded(excludeSubject),
+      (fact) => fact.known !== false && folded(fact.object) === folded(object) && folded(fact.subject) !== folded(excludeSubject),
     );
     // A hash of the subject as the order: a draw that does not change when other facts are added to the list.
     const ranked = same.map((fact) => ({ fact, rank: hash(`${seed}\n${fact.subject}`) }));

@@ -113,7 +113,8 @@ export function validateRequest(request: EditRequest, tokenizer: ModelTokenizer,
   if (targetNew.trim() === '') throw new RequestError('object', 'The new object is empty.');
   const { ids } = locateSubject(tokenizer, prompt, subject);
   // The object's last token is only predicted, never read.
-  const length = ids.length + tokenizer.encode(targetText(request), { special: false }).length - 1;
+  const targetIds = tokenizer.encodeAfter(fillPrompt(prompt, subject), targetText(request));
+  const length = ids.length + targetIds.length - 1;
   if (length > contextLength) {
     throw new RequestError(
       'prompt',

@@ -5,6 +5,7 @@
 
 /** GPT-2's byte alphabet: printable bytes stand for themselves, the others for the characters from U+0100 on. */
 const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = byteAlphabet();
+const CHARACTERS: readonly string[] = charactersByByte();
 
 const SENTENCEPIECE_SPACE = '▁';
 const BYTE_TOKEN = /^<0x([0-9A-F]{2})>$/;
@@ -22,6 +23,13 @@ export function tokenBytes(token: string, alphabet: TokenAlphabet): Uint8Array {
   }
   const byte = BYTE_TOKEN.exec(token);
   return byte ? Uint8Array.of(parseInt(byte[1], 16)) : utf8(withPlainSpaces(token));
+}
+
+/** The bytes in the byte-level alphabet. */
+export function byteLevelText(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += CHARACTERS[byte];
+  return text;
 }
 
 /** SentencePiece's ▁ as the space that it stands for. */
@@ -54,4 +62,10 @@ function byteAlphabet(): Map<string, number> {
     alphabet.set(String.fromCharCode(printable ? byte : 256 + unprintable++), byte);
   }
   return alphabet;
+}
+
+function charactersByByte(): string[] {
+  const characters = new Array<string>(256);
+  for (const [character, byte] of BYTE_OF_CHARACTER) characters[byte] = character;
+  return characters;
 }

@@ -9,6 +9,8 @@ export interface ByteSource {
   readonly name: string;
   /** Bytes in all. */
   readonly size: number;
+  /** The file that these bytes are made from, where they lie in none themselves. */
+  readonly stored?: ByteSource;
   /**
    * Exactly the bytes [start, end). The result may be a view of the source's own memory: do not write to it.
    * @throws DownloadError when the range is outside the file or cannot be read; CancelledError.

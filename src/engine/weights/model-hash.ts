@@ -17,8 +17,8 @@ export interface ModelIdentity {
    */
   is(hash: string): Promise<boolean>;
   /**
-   * What former versions of this program called the model: patches and histories may lie under it. A model of several files, which
-   * they could not open, has no other name than `hash`.
+   * What former versions of this program called the model: patches and histories may lie under it. A model of several files or one in
+   * another format, which they could not open, has no other name than `hash`.
    * @throws DownloadError when the weights can no longer be read
    */
   formerHash(): Promise<string>;
@@ -28,14 +28,15 @@ export interface ModelIdentity {
 const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /**
- * Hashes the config's text (UTF-8) and, after it, every byte of each shard in the index's order, as one SHA-256.
+ * Hashes the config's text (UTF-8) and, after it, every byte of each shard in the index's order, as one SHA-256. Of a shard that is made
+ * from a stored file, that file is hashed in place of both: it holds the config too, and is what others have of the model.
  * @throws DownloadError when a shard cannot be read; CancelledError
  */
 export async function hashModel(index: TensorIndex, configText: string, signal?: AbortSignal): Promise<ModelIdentity> {
   const hasher = await createSHA256();
-  hasher.update(utf8(configText));
+  if (index.shards.some(({ source }) => !source.stored)) hasher.update(utf8(configText));
   for (const { source } of index.shards) {
-    for await (const chunk of chunksOf(source, signal)) hasher.update(chunk);
+    for await (const chunk of chunksOf(source.stored ?? source, signal)) hasher.update(chunk);
   }
   const hash = `sha256:${hasher.digest()}`;
 
@@ -59,7 +60,7 @@ export async function hashModel(index: TensorIndex, configText: string, signal?:
 
 /**
  * The hash in its former form, 64 hex digits: SHA-256 over the SHA-256 of the config's text and those of each 8 MiB of the file, the
- * last piece being shorter. Null for a model of several files, which had none.
+ * last piece being shorter. Null for a model of several files or in another format, which had none.
  * @throws DownloadError when the file cannot be read; CancelledError
  */
 export async function legacyModelHash(
@@ -67,7 +68,7 @@ export async function legacyModelHash(
   configText: string,
   signal?: AbortSignal,
 ): Promise<string | null> {
-  if (index.shards.length !== 1) return null;
+  if (index.shards.length !== 1 || index.shards[0].source.stored) return null;
   const piece = await createSHA256();
   const digestOf = (bytes: Uint8Array): Uint8Array => piece.init().update(bytes).digest('binary');
   const whole = await createSHA256();

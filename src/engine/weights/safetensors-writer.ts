@@ -6,10 +6,14 @@ import { SafetensorsError, throwIfCancelled } from '../errors.ts';
 import { blobFromChunks } from './byte-source.ts';
 import { DTYPE_BYTES, type Dtype } from './dtype.ts';
 
-export interface TensorToWrite {
+/** What a header says of a tensor, but its place. */
+export interface TensorForm {
   name: string;
   dtype: Dtype;
   shape: readonly number[];
+}
+
+export interface TensorToWrite extends TensorForm {
   /** Asked for once per stream; gives exactly shape × element size bytes. */
   bytes: (signal?: AbortSignal) => AsyncIterable<Uint8Array> | Uint8Array;
 }
@@ -32,21 +36,8 @@ export function safetensorsParts(
   entries: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>> = {},
 ): FileParts {
-  const fields: string[] = [];
-  if (Object.keys(metadata).length > 0) fields.push(`"__metadata__":${JSON.stringify(metadata)}`);
-  const names = new Set(['__metadata__']);
-  let offset = 0;
-  const sizes = entries.map(({ name, dtype, shape }) => {
-    if (names.has(name)) throw new SafetensorsError(`Tensor “${name}” cannot be written: the name is taken.`, name);
-    names.add(name);
-    const size = shape.reduce((product, dim) => product * dim, DTYPE_BYTES[dtype]);
-    const offsets = [offset, offset + size];
-    // Written field by field: an object would move names such as "0" to the front.
-    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: offsets })}`);
-    offset += size;
-    return size;
-  });
-  const header = encodeHeader(`{${fields.join(',')}}`);
+  const header = safetensorsHeader(entries, metadata);
+  const sizes = entries.map(dataBytes);
 
   async function* stream(signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     yield header;
@@ -62,7 +53,35 @@ export function safetensorsParts(
       if (written < sizes[index]) throw misfit(entry, `only ${written}`, sizes[index]);
     }
   }
-  return { size: header.byteLength + offset, stream };
+  return { size: sizes.reduce((total, size) => total + size, header.byteLength), stream };
+}
+
+/**
+ * What such a file begins with: length prefix and header, for data that lies in the order of `entries` without gaps.
+ * @throws SafetensorsError when two tensors share a name or one uses the reserved name
+ */
+export function safetensorsHeader(
+  entries: readonly TensorForm[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const fields: string[] = [];
+  if (Object.keys(metadata).length > 0) fields.push(`"__metadata__":${JSON.stringify(metadata)}`);
+  const names = new Set(['__metadata__']);
+  let offset = 0;
+  for (const entry of entries) {
+    const { name, dtype, shape } = entry;
+    if (names.has(name)) throw new SafetensorsError(`Tensor “${name}” cannot be written: the name is taken.`, name);
+    names.add(name);
+    const offsets = [offset, offset + dataBytes(entry)];
+    // Written field by field: an object would move names such as "0" to the front.
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: offsets })}`);
+    [, offset] = offsets;
+  }
+  return encodeHeader(`{${fields.join(',')}}`);
+}
+
+function dataBytes({ dtype, shape }: TensorForm): number {
+  return shape.reduce((product, dim) => product * dim, DTYPE_BYTES[dtype]);
 }
 
 function misfit({ name, shape }: TensorToWrite, given: string, needed: number): SafetensorsError {

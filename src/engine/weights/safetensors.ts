@@ -45,6 +45,7 @@ const entrySchema = z.object({
  * @throws SafetensorsError naming the tensor at fault; DownloadError when the source cannot be read; CancelledError.
  */
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<SafetensorsFile> {
+  await refuseStandIns(source, signal);
   if (source.size < 8) {
     throw new SafetensorsError(
       `“${source.name}” has ${source.size} bytes; a safetensors file has at least 8.`,
@@ -73,6 +74,21 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   tensors.sort((a, b) => a.start - b.start || a.end - b.end);
   assertContiguous(tensors, dataStart, source.size);
   return { source, metadata: header.metadata, tensors, dataStart };
+}
+
+/** @throws SafetensorsError for what is often found in place of a file of weights, naming it as what it is. */
+async function refuseStandIns(source: ByteSource, signal?: AbortSignal): Promise<void> {
+  const bytes = await source.read(0, Math.min(source.size, 64), signal);
+  const beginning = new TextDecoder('latin1').decode(bytes).trimStart();
+  const isPointer = beginning.startsWith('version https://git-lfs.github.com/spec/');
+  const isPage = /^<(!doctype|html|\?xml)/i.test(beginning);
+  if (!isPointer && !isPage) return;
+  const what = isPointer ? 'a Git LFS pointer, not the file it points to' : 'a web page, not a file of weights';
+  throw new SafetensorsError(`“${source.name}” is ${what}.`, null, {
+    next: isPointer
+      ? 'Run “git lfs pull” in the folder, or download the file itself.'
+      : 'Download the file itself: what was saved is the page of its address, or of an error.',
+  });
 }
 
 /** The header's tensors in its own order, not yet checked, and its metadata. */
@@ -122,11 +138,12 @@ function topLevelKeys(json: string): string[] {
 }
 
 function checkMetadata(fileName: string, value: unknown): Record<string, string> {
-  if (value === undefined) return {};
+  // null is what some writers leave, and transformers loads.
+  if (value === undefined || value === null) return {};
   const pairs: [string, string][] = [];
   // By hand, not by a record schema: a key may be anything, "__proto__" too.
   const refused = new SafetensorsError(`The metadata of “${fileName}” is not an object of texts.`);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused;
+  if (typeof value !== 'object' || Array.isArray(value)) throw refused;
   for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
     if (typeof text !== 'string') throw refused;
     pairs.push([key, text]);

@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { EngineError } from '../../../src/engine/errors.ts';
+import { companion } from '../../../src/engine/exporting/companion.ts';
 import { checkOptions, type Exporter, type ModelExporter } from '../../../src/engine/exporting/exporter.ts';
 import { EXPORTERS, exporterOf } from '../../../src/engine/exporting/exporters.ts';
 import { patchFile } from '../../../src/engine/exporting/patch.ts';
 import { settingsSchemas } from '../../../src/engine/methods/registry.ts';
 import { readPatchFile } from '../../../src/engine/patches/patch-file.ts';
+import { memorySource } from '../../../src/engine/weights/byte-source.ts';
 import { collect } from '../../../src/engine/weights/safetensors-writer.ts';
 import { TensorIndex } from '../../../src/engine/weights/tensor-index.ts';
 import { open, tensorFile } from '../weights/support.ts';
@@ -38,7 +40,7 @@ const madeUp: ModelExporter<{ separator: string }> = {
 describe('the exporters', () => {
   it('have different ids, and options that say what they are', () => {
     const ids = EXPORTERS.map(({ id }) => id);
-    expect(ids).toEqual(['safetensors', 'changed-tensors', 'patch']);
+    expect(ids).toEqual(['safetensors', 'changed-tensors', 'patch', 'companion']);
     for (const exporter of EXPORTERS) {
       expect(exporterOf(exporter.id)).toBe(exporter);
       const { properties = {} } = z.toJSONSchema(exporter.options);
@@ -85,6 +87,21 @@ describe('the exporters', () => {
     const input = { modelName: 'm', index, changed: new Map<string, Float32Array>(), edits: [] };
     const { name, parts } = await exporter.export(input, checkOptions(exporter, { separator: ' ' }));
     expect([name, await collect(parts)]).toEqual(['m.txt', text('a b')]);
+  });
+});
+
+describe('the files beside the weights', () => {
+  it('are offered and written where the model did not come with them', async () => {
+    const index = TensorIndex.of([await open(await tensorFile(['a']))]);
+    const companions = new Map([['config.json', memorySource('config.json', text('{"a": 1}'))]]);
+    const input = { modelName: 'm', index, changed: new Map<string, Float32Array>(), edits: [] };
+    expect(companion.offers('F32')).toEqual([]);
+    const [offer] = companion.offers('F32', [...companions.keys()]);
+    expect(offer.label).toBe('config.json');
+    const { name, parts } = await companion.export({ ...input, companions }, checkOptions(companion, offer.options));
+    const bytes = await collect(parts);
+    expect([name, bytes, parts.size]).toEqual(['config.json', text('{"a": 1}'), bytes.length]);
+    await expect(companion.export(input, { file: 'config.json' })).rejects.toThrow(EngineError);
   });
 });
 

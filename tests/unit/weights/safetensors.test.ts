@@ -37,6 +37,7 @@ describe('readSafetensors', () => {
       { name: '0', dtype: 'BF16', shape: [], start: start + 14, end: start + 16 },
     ]);
     expect((await open(rawFile('{}', 0))).tensors).toEqual([]);
+    expect((await open(rawFile('{"__metadata__":null}', 0))).metadata).toEqual({});
   });
 
   const good = `"a":${entry('F32', [2], [0, 8])}`;
@@ -49,7 +50,19 @@ describe('readSafetensors', () => {
     ['a header longer than the file', rawFile('{}', 6, 9n), null, /ends inside its header/],
     ['a header that begins with a space', rawFile(' {}', 0), null, /does not begin with “{”/],
     ['a header that begins with a byte order mark', rawFile('\uFEFF{}', 0), null, /does not begin with “{”/],
-    ['a web page', new TextEncoder().encode('<!doctype html><html></html>'), null, /not a safetensors file/],
+    [
+      'a web page',
+      new TextEncoder().encode('<!doctype html><html></html>'),
+      null,
+      /is a web page, not a file of weights/,
+    ],
+    ['an error of a store', new TextEncoder().encode('<?xml version="1.0"?><Error/>'), null, /is a web page/],
+    [
+      'a Git LFS pointer',
+      new TextEncoder().encode('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n'),
+      null,
+      /is a Git LFS pointer/,
+    ],
     ['an array', rawFile('[1]', 0), null, /does not begin/],
     ['JSON that is cut off', rawFile(`{${good}`, 8), null, /not valid JSON/],
     ['JSON with something after it', rawFile(`{${good}}x`, 8), null, /not valid JSON/],
@@ -63,7 +76,6 @@ describe('readSafetensors', () => {
       /“a” names “shape” twice/,
     ],
     ['metadata that is an array', rawFile('{"__metadata__":["a"]}', 0), null, /metadata/],
-    ['metadata that is null', rawFile('{"__metadata__":null}', 0), null, /metadata/],
     ['metadata with a number', rawFile('{"__metadata__":{"a":1}}', 0), null, /metadata/],
     ['an entry that is null', rawFile('{"a":null}', 0), 'a', /its entry is not usable/],
     ['an entry without a dtype', rawFile('{"a":{"shape":[],"data_offsets":[0,4]}}', 4), 'a', /dtype/],
