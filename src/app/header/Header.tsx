@@ -1,21 +1,20 @@
 /** The top of the page: name, model, job, and the page's own controls; load failures appear right below. */
-import { useState } from 'react';
+import { DownloadChip } from '../models/DownloadStatus.tsx';
+import { ModelNotes } from '../models/ModelNotes.tsx';
+import { ModelsDialog } from '../models/ModelsDialog.tsx';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import { useStore } from '../store/index.ts';
-import { lockedBy } from '../store/trace.ts';
 import styles from './Header.module.css';
 import { HelpDialog } from './HelpDialog.tsx';
 import { JobStatus } from './JobStatus.tsx';
 import { LoadProgress } from './LoadProgress.tsx';
 import { ModelBadge } from './ModelBadge.tsx';
-import { OpenModelDialog } from './OpenModelDialog.tsx';
 import { ThemeSwitch } from './ThemeSwitch.tsx';
 
 export function Header() {
-  const [opening, setOpening] = useState(false);
+  const showModels = useStore((state) => state.showModels);
   const setHelpOpen = useStore((state) => state.setHelpOpen);
-  const lock = useStore(lockedBy);
   const loading = useStore((state) => state.loading !== null);
   const busy = useStore((state) => state.job !== null);
   return (
@@ -31,14 +30,10 @@ export function Header() {
           </div>
         )}
         <div className={styles.controls}>
-          <Button
-            icon="folder"
-            disabled={lock !== null}
-            title={lock !== null ? `Wait for the ${lock} to end` : undefined}
-            onClick={() => setOpening(true)}
-          >
+          <Button icon="folder" onClick={() => showModels(true)}>
             Open model…
           </Button>
+          <DownloadChip />
           <ThemeSwitch />
           <Button variant="quiet" icon="help" aria-label="Help" title="Help (?)" onClick={() => setHelpOpen(true)} />
         </div>
@@ -49,7 +44,8 @@ export function Header() {
           WASM runs on one thread here: this host does not send the COOP and COEP headers that threads need.
         </p>
       )}
-      <OpenModelDialog open={opening} onOpenChange={setOpening} />
+      <ModelNotes />
+      <ModelsDialog />
       <HelpDialog />
     </header>
   );

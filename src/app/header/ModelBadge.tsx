@@ -12,7 +12,12 @@ export function ModelBadge() {
     <>
       {model.architecture}, {formatPlural(model.layerCount, 'layer')}, hidden size {formatCount(model.hiddenSize)},
       inner size {formatCount(model.intermediateSize)}, {formatPlural(model.vocabularySize, 'token')} in the vocabulary,
-      context of {formatPlural(model.contextLength, 'token')}, weights in {model.dtype}.
+      context of {formatPlural(model.contextLength, 'token')}, weights in {model.dtype}.{' '}
+      {model.beginText === null
+        ? 'Prompts and texts begin as they are.'
+        : `Every prompt and every text of the statistics begins with ${model.beginText}.`}
+      {model.unusableTokens.length > 0 &&
+        ` The model has no embedding for ${model.unusableTokens.join(', ')} of its tokenizer: texts with these are refused.`}
     </>
   );
   return (
