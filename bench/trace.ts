@@ -56,9 +56,11 @@ function referenceSeconds(python: string, request: TraceRequest): { hidden: numb
 const backend = await startNodeBackend(values.backend as BackendName);
 const bench = await openSession(folderSource(values.model), backend);
 const request = factOf(bench, TOKENS);
+/** The reference's, which the PyTorch program takes. */
+const WINDOW = 10;
 const cases: { name: 'hidden' | 'all'; settings: TraceSettings }[] = [
-  { name: 'hidden', settings: { ...TRACE_DEFAULTS, kinds: ['hidden'], severed: false } },
-  { name: 'all', settings: TRACE_DEFAULTS },
+  { name: 'hidden', settings: { ...TRACE_DEFAULTS, window: WINDOW, kinds: ['hidden'], severed: false } },
+  { name: 'all', settings: { ...TRACE_DEFAULTS, window: WINDOW } },
 ];
 const peer = values.python === undefined ? null : referenceSeconds(values.python, request);
 

@@ -5,6 +5,7 @@ import styles from './App.module.css';
 import { EditsPanel } from './edits/EditsPanel.tsx';
 import { Header } from './header/Header.tsx';
 import { HistoryPanel } from './history/HistoryPanel.tsx';
+import { DropZone } from './models/DropZone.tsx';
 import { ErrorBoundary } from './shared/ErrorBoundary.tsx';
 import { useMedia } from './shared/use-media.ts';
 import { useStore } from './store/index.ts';
@@ -66,6 +67,7 @@ export function App() {
     <Tooltip.Provider>
       <div className={styles.app}>
         <Header />
+        <DropZone />
         {narrow ? <AsTabs /> : <SideBySide />}
         <div className="visually-hidden" aria-live="polite">
           {announcement}

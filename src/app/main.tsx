@@ -5,12 +5,11 @@ import './theme.css';
 import { App } from './App.tsx';
 import { ErrorBoundary } from './shared/ErrorBoundary.tsx';
 import { useStore } from './store/index.ts';
-import { DEMO_MODEL } from './store/model.ts';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no element with the id "root".');
 
-void useStore.getState().load(DEMO_MODEL);
+void useStore.getState().openLast();
 
 createRoot(root).render(
   <StrictMode>

@@ -46,6 +46,29 @@ export async function fileSource(path: string): Promise<ByteSource> {
   };
 }
 
+/** The model at `path`: a GGUF file, or a folder. */
+export function modelAt(path: string): ModelSource {
+  return path.toLowerCase().endsWith('.gguf') ? singleFile(path) : folderSource(path);
+}
+
+/** The file at `path` and none of those beside it, which are other models' as likely as not. */
+function singleFile(path: string): ModelSource {
+  const file = basename(path);
+  return {
+    id: resolve(path),
+    revision: null,
+    name: file.replace(/\.[^.]*$/, ''),
+    list: async () => [{ path: file, size: (await fileSource(path)).size, sha256: null }],
+    open: async (name, onProgress, signal) => {
+      throwIfCancelled(signal);
+      if (name !== file) throw new MissingFileError(`There is no “${name}” beside “${file}”.`);
+      const source = await fileSource(path);
+      onProgress?.({ file: name, loaded: source.size, total: source.size });
+      return source;
+    },
+  };
+}
+
 /** The files of the folder `directory`, which gives the model its name; `list` gives those directly in it. */
 export function folderSource(directory: string): ModelSource {
   return {

@@ -1,5 +1,5 @@
 /**
- * The engine from the command line: `npm run -s memit -- edit | predict | trace | evaluate | benchmark | damage | statistics`.
+ * The engine from the command line: `npm run -s memit -- edit | predict | trace | evaluate | benchmark | damage | facts | statistics`.
  * Exit codes: 0 done, 1 the run failed, 2 bad arguments or input; each failure is one line on standard error.
  */
 import { Command, CommanderError } from 'commander';
@@ -9,6 +9,7 @@ import { benchmarkCommand } from './commands/benchmark.ts';
 import { damageCommand } from './commands/damage.ts';
 import { editCommand } from './commands/edit.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { factsCommand } from './commands/facts.ts';
 import { predictCommand } from './commands/predict.ts';
 import { statisticsCommand } from './commands/statistics.ts';
 import { traceCommand } from './commands/trace.ts';
@@ -20,11 +21,13 @@ const COMMANDS = [
   evaluateCommand,
   benchmarkCommand,
   damageCommand,
+  factsCommand,
   statisticsCommand,
 ];
 
 /** Failures of what was given; all others are failures of the run. */
 const INPUT_CODES: readonly ErrorCode[] = [
+  'access',
   'download',
   'input',
   'model',

@@ -2,9 +2,12 @@
 import { Option, InvalidArgumentError, type Command } from 'commander';
 import { openSession, type OpenOptions } from '../engine/session/open.ts';
 import type { ModelSession } from '../engine/session/session.ts';
+import { AnswerFiles } from './answer-files.ts';
 import { startNodeBackend, type BackendName } from './backend.ts';
-import { path } from './files.ts';
-import { folderSource } from './folder-source.ts';
+import { collectPaths } from './files.ts';
+import { fileSource } from './folder-source.ts';
+import { modelNamed } from './model-location.ts';
+import { referenceData } from './reference-data.ts';
 
 export interface ModelOptions {
   readonly model: string;
@@ -16,8 +19,26 @@ export function modelCommand(root: Command, name: string, description: string): 
   return root
     .command(name)
     .description(description)
-    .requiredOption('--model <dir>', 'model folder in Hugging Face layout', path)
+    .requiredOption(
+      '--model <model>',
+      'model folder in Hugging Face layout, a GGUF file, or owner/name[@revision] of the hub',
+    )
     .addOption(new Option('--backend <name>', 'what runs the model').choices(['wasm', 'webgpu']).default('wasm'));
+}
+
+/** Files of second moments for a run that needs them. */
+export function addStatisticsOption(command: Command): Command {
+  return command.option(
+    '--statistics <file>',
+    'second moments that are there: of the reference (.npz) or of this program, once per file',
+    collectPaths,
+    [],
+  );
+}
+
+/** Of {@link addStatisticsOption}. @throws DownloadError */
+export async function statisticsFilesOf(files: readonly string[]): Promise<Pick<OpenOptions, 'statisticsFiles'>> {
+  return { statisticsFiles: await Promise.all(files.map(fileSource)) };
 }
 
 /** Opens the model, and closes it after `body`. */
@@ -29,7 +50,11 @@ export async function withSession(
   const host = await startNodeBackend(backend);
   if (host.note !== null) process.stderr.write(`${host.note}\n`);
   try {
-    const session = await openSession(folderSource(model), host, options);
+    const session = await openSession(await modelNamed(model), host, {
+      data: referenceData(),
+      answerStore: new AnswerFiles(),
+      ...options,
+    });
     try {
       await body(session);
     } finally {

@@ -1,4 +1,5 @@
 /** Progress on standard error. */
+import type { ModelDownloadProgress } from '../engine/sources/hub/download-model.ts';
 
 let shownPhase = '';
 
@@ -15,4 +16,12 @@ export function showPhase(phase: string, done: number, total: number, detail: st
 
 export function showCount(phase: string, done: number, total: number): void {
   showPhase(phase, done, total, `${done} of ${total}`);
+}
+
+/** Bytes, per cent and time left of a download. */
+export function showDownload({ stage, file, loaded, total, secondsLeft, reason }: ModelDownloadProgress): void {
+  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+  const left = secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`;
+  const detail = stage === 'Waiting' ? reason : `${file}, ${megabytes(loaded)} of ${megabytes(total)}${left}`;
+  showPhase('Downloading', loaded, total, detail);
 }

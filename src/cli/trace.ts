@@ -6,6 +6,8 @@ import type { GridSpec, TraceKind, TraceSettings } from '../engine/tracing/setti
 import type { PromptTrace, TraceBaseline } from '../engine/tracing/trace.ts';
 import type { Tracer, TraceRequest } from '../engine/tracing/tracer.ts';
 import type { ModelSession } from '../engine/session/session.ts';
+import { templateOf } from '../engine/tokens/template.ts';
+import { showCount } from './progress.ts';
 
 /** Kinds by the names the command line and the reference give them. */
 export const KINDS: Readonly<Record<string, TraceKind>> = { hidden: 'hidden', mlp: 'mlp', attn: 'attention' };
@@ -45,8 +47,7 @@ export function parseTracePrompts(value: unknown): TracePrompt[] {
         `The list of prompts: the subject “${subject}” of entry ${i} is not in its prompt.`,
       );
     }
-    // As the reference does, the first place where it stands.
-    const template = prompt.includes('{}') ? prompt : prompt.replace(subject, () => '{}');
+    const template = prompt.includes('{}') ? prompt : templateOf(prompt, subject);
     return { id: id ?? i, prompt: template, subject, attribute };
   });
 }
@@ -122,7 +123,9 @@ export async function averageFacts(
   settings: TraceSettings,
   onProgress: OnProgress,
 ): Promise<unknown> {
-  const facts = session.tracer.drawFacts(count, settings.seed);
+  const facts = await session.knowledge.drawFacts(count, settings.seed, {}, (asking, done, total) => {
+    showCount(asking, done, total);
+  });
   return averageOf(session, settings, await session.tracer.average(facts, settings, {}, onProgress));
 }
 

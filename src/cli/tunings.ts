@@ -1,16 +1,10 @@
 /** Keeps what the tuning of a GPU found from one run of the command line to the next, in a file of the user's cache folder. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
 import { tileTableSchema, type TuningStore } from '../engine/linalg/webgpu/tuning.ts';
-
-/** The XDG base directory specification takes an empty variable for one that is not set. */
-function cacheFolder(): string {
-  const { XDG_CACHE_HOME: chosen = '' } = process.env;
-  return chosen === '' ? join(homedir(), '.cache') : chosen;
-}
+import { cacheFolder } from './cache-folder.ts';
 
 const tuningsSchema = z.record(z.string(), z.unknown());
 
@@ -18,7 +12,7 @@ const tuningsSchema = z.record(z.string(), z.unknown());
 export class TuningFile implements TuningStore {
   readonly #path: string;
 
-  constructor(path = join(cacheFolder(), 'memit-playground', 'tiles.json')) {
+  constructor(path = join(cacheFolder(), 'tiles.json')) {
     this.#path = path;
   }
 

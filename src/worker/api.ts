@@ -25,6 +25,8 @@ import type {
   ReferenceSetView,
   TableColumns,
 } from './benchmark-api.ts';
+import type { FindEvent, KnowledgeView, StatisticsTextView } from './knowledge-api.ts';
+import type { DownloadedModel, DownloadProgress, HubOrder, ModelShelf } from './models-api.ts';
 import type { AverageTraceView, TraceEvent, TraceSettings, TraceView } from './trace-api.ts';
 
 export type {
@@ -39,12 +41,15 @@ export type {
 };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 5;
+export const API_VERSION = 6;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
-/** Where the model comes from: the folder that ships with the page, or files the user picked. */
-export type ModelLocation = { kind: 'demo'; url: string } | { kind: 'files'; name: string; files: File[] };
+/** Where the model comes from: the folder that ships with the page, files the user picked, or what this browser keeps of a hub. */
+export type ModelLocation =
+  | { kind: 'demo'; url: string }
+  | { kind: 'files'; name: string; files: File[] }
+  | { kind: 'kept'; id: string; commit: string };
 
 export interface LoadProgress {
   /** The file being read and how many bytes of it; total 0 when the server does not say. */
@@ -85,8 +90,17 @@ export interface ModelSummary {
   intermediateSize: number;
   vocabularySize: number;
   contextLength: number;
+  /** What the tokenizer puts before every prompt and every text of the statistics; null where that is nothing. */
+  beginText: string | null;
+  /** Tokens that the tokenizer has and the model has no row for. */
+  unusableTokens: string[];
   backend: BackendReport;
   relations: Relation[];
+  knowledge: KnowledgeView;
+  /** What statistics come from: a file that came along, a text that did, the text that ships with the page, or nothing. */
+  statistics: 'file' | 'text' | 'shipped' | 'none';
+  /** Layers that a trace restores together where nothing else is chosen; it scales with depth. */
+  traceWindow: number;
   /** The first is what is run where nothing else is chosen. */
   methods: MethodView[];
   exports: ExportChoice[];
@@ -155,7 +169,7 @@ export interface RowInspection {
   targetTokens: string[];
   /** Top five next tokens of the model as it is now (enabled patches included). */
   top: Prediction[];
-  /** The object the model's fact list has for this subject and relation. */
+  /** The object that the list of facts has for this subject and relation. */
   knownObject: string | null;
 }
 
@@ -251,6 +265,13 @@ export interface WorkerApi {
     backend: BackendChoice,
     onProgress: (progress: LoadProgress) => void,
   ): Promise<ModelSummary>;
+  /** Downloads a model of a hub, beside whatever else is done; what came before a failure or a cancel is kept. One at a time. */
+  download(order: HubOrder, onProgress: (progress: DownloadProgress) => void): Promise<DownloadedModel>;
+  cancelDownload(): Promise<void>;
+  /** The models that this browser keeps, and how much room there is. */
+  modelShelf(): Promise<ModelShelf>;
+  /** Deletes what is kept of a model that is not open. */
+  deleteModel(id: string, commit: string): Promise<ModelShelf>;
   /** What versions of this page before model hashes began with “sha256:” knew the open model by; storage may have it under that. */
   formerHash(): Promise<string>;
   /** Tokens, faults and present predictions of rows, in the order given. */
@@ -274,6 +295,12 @@ export interface WorkerApi {
   trace(draft: EditDraft, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<TraceView>;
   /** Average over `count` known facts of the unedited model; kept with the model, so a second call with the same settings is instant. */
   averageTrace(count: number, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<AverageTraceView>;
+  /** Asks the model facts that ship, and so many records; what it knows is kept with it. What was asked before is not asked again. */
+  findFacts(records: number, onEvent: (event: FindEvent) => void): Promise<KnowledgeView>;
+  /** What is known by now; drawing facts and records asks for them as well. */
+  knowledge(): Promise<KnowledgeView>;
+  /** The text for statistics, its length estimated in the model's tokens; null where there is none. */
+  statisticsText(): Promise<StatisticsTextView | null>;
   /** The columns of a table of records and what they are taken for; null where the text is no table. */
   tableColumns(text: string): Promise<TableColumns | null>;
   /** Reads records from a file's text; they wait in the worker until others are read. Columns are found by name without a mapping. */

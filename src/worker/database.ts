@@ -1,6 +1,7 @@
 /** The page's IndexedDB database: what it holds, its versions, and opening it. */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { EngineError } from '../engine/errors.ts';
+import type { KeptAnswers } from '../engine/knowledge/answers.ts';
 import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
 import type { AverageTraceView } from './trace-api.ts';
 
@@ -31,6 +32,8 @@ interface Schema extends DBSchema {
   statistics: { key: string; value: Uint8Array };
   /** The last causal trace averaged over known facts, by model hash. */
   traces: { key: string; value: AverageTraceView };
+  /** Which facts that ship a model knows, by model hash. */
+  answers: { key: string; value: KeptAnswers };
   /** The tiles of matrix products that were found fastest, by adapter. */
   tiles: { key: string; value: TileTable };
 }
@@ -38,7 +41,7 @@ interface Schema extends DBSchema {
 export type Database = IDBPDatabase<Schema>;
 
 const NAME = 'memit-playground';
-const VERSION = 4;
+const VERSION = 5;
 
 /** Opened when it is first used, and anew after a failure or when a newer page in another tab wanted to upgrade it. */
 export class BrowserDatabase {
@@ -73,6 +76,7 @@ export class BrowserDatabase {
           database.createObjectStore('stacks');
           database.createObjectStore('patches');
         }
+        if (oldVersion < 5) database.createObjectStore('answers');
       },
       // A newer page in another tab must be able to upgrade; this one opens the database anew when it needs it.
       blocking: (_current, _blocked, event) => {

@@ -4,17 +4,28 @@ import type { Job } from '../engine/job.ts';
 import type { ModelSession } from '../engine/session/session.ts';
 import type { BackendChoice, HistoryState, WorkerFailure } from './api.ts';
 import { startBackend, type BrowserBackend } from './backend.ts';
+import { VisitModels, type KeptModels } from './kept-models.ts';
+import { OpfsModels } from './opfs-models.ts';
 import { BrowserStorage } from './storage.ts';
 import { failureOf, historyView } from './views.ts';
 
 export class WorkerHost {
   readonly storage = new BrowserStorage();
   session: ModelSession | null = null;
+  /** Gives back the hold on the open model's files. */
+  releaseModel: () => void = () => undefined;
+  #models: Promise<KeptModels> | null = null;
   #backend: BrowserBackend | null = null;
   #lostMessage: string | null = null;
   /** Of the command that runs and of those waiting. */
   readonly #controllers = new Set<AbortController>();
   #queue: Promise<unknown> = Promise.resolve();
+
+  /** Models of hubs that this browser keeps. */
+  models(): Promise<KeptModels> {
+    this.#models ??= OpfsModels.open().then((models) => models ?? new VisitModels());
+    return this.#models;
+  }
 
   /** What runs the model; started when it is first wanted, and anew after the GPU was lost. @throws DeviceError */
   async backend(choice: BackendChoice): Promise<BrowserBackend> {

@@ -1,13 +1,14 @@
-/** What outlives the page: patch stacks and average traces per model, computed statistics, and tunings per GPU, in IndexedDB. */
+/** What outlives the page: patch stacks, average traces and known facts per model, computed statistics, and tunings per GPU, in IndexedDB. */
 import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
 import { tileTableSchema, type TuningStore } from '../engine/linalg/webgpu/tuning.ts';
+import type { AnswerStore, KeptAnswers } from '../engine/knowledge/answers.ts';
 import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type { StatisticsStore } from '../engine/statistics/stored-statistics.ts';
 import { BrowserDatabase } from './database.ts';
 import { HistoryStorage, type HistoryOwner, type LoadedHistory } from './history-storage.ts';
 import type { AverageTraceView } from './trace-api.ts';
 
-export class BrowserStorage implements StatisticsStore, TuningStore {
+export class BrowserStorage implements StatisticsStore, AnswerStore, TuningStore {
   readonly #database = new BrowserDatabase();
   readonly #history = new HistoryStorage(this.#database);
 
@@ -37,6 +38,15 @@ export class BrowserStorage implements StatisticsStore, TuningStore {
 
   async saveAverageTrace(modelHash: string, view: AverageTraceView): Promise<void> {
     await this.#database.use((database) => database.put('traces', view, modelHash)).catch(() => undefined);
+  }
+
+  /** Known facts as well: what was asked of the model is asked again. */
+  async loadAnswers(modelHash: string): Promise<unknown> {
+    return (await this.#database.use((database) => database.get('answers', modelHash)).catch(() => null)) ?? null;
+  }
+
+  async saveAnswers(modelHash: string, answers: KeptAnswers): Promise<void> {
+    await this.#database.use((database) => database.put('answers', answers, modelHash)).catch(() => undefined);
   }
 
   /** Tiles too; what is kept may come from another version of the page, which knew other tiles. */

@@ -24,11 +24,12 @@ export function emptyTraceView(
     probability: baseline.clean[id],
   });
   const knownObject = request.targetTrue ?? null;
-  const expected = knownObject === null ? undefined : tokenizer.encode(answerText(knownObject), { special: false })[0];
+  const prompt = fillPrompt(request.prompt, request.subject);
+  const expected = knownObject === null ? undefined : tokenizer.encodeAfter(prompt, answerText(knownObject))[0];
   const unknown = expected !== undefined && expected !== baseline.answer;
   const empty = (): null[][] => ids.map(() => new Array<null>(model.config.layerCount).fill(null));
   return {
-    prompt: fillPrompt(request.prompt, request.subject),
+    prompt,
     subject: request.subject,
     tokens: ids.map((id, i) => ({
       id,

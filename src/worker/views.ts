@@ -12,6 +12,7 @@ import { messageOf } from '../engine/text.ts';
 import { fillPrompt, targetText, validateRequest, type EditRequest } from '../engine/tokens/request.ts';
 import { predict, promptIds } from '../engine/session/asking.ts';
 import { phasesOf } from '../engine/session/editing.ts';
+import { companionsOf } from '../engine/session/export.ts';
 import type { ModelSession } from '../engine/session/session.ts';
 import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type {
@@ -61,12 +62,13 @@ export function methodViews(session: ModelSession): MethodView[] {
 }
 
 /** Every form of every exporter of models. */
-export function exportChoices({ tensors }: ModelSession): ExportChoice[] {
-  const dtype = mainDtype(tensors);
+export function exportChoices(session: ModelSession): ExportChoice[] {
+  const dtype = mainDtype(session.tensors);
+  const companions = companionsOf(session);
   return EXPORTERS.flatMap((exporter) =>
     exporter.subject === 'patch'
       ? []
-      : exporter.offers(dtype).map(({ label, help, options }) => ({
+      : exporter.offers(dtype, companions).map(({ label, help, options }) => ({
           exporter: exporter.id,
           label,
           help,
@@ -87,7 +89,7 @@ export function relationViews({ facts }: ModelSession): Relation[] {
     label,
     templates: [...templates],
     examples: known
-      .filter((fact) => fact.known)
+      .filter((fact) => fact.known !== false)
       .slice(0, SUGGESTIONS)
       .map(({ subject, object }) => ({ subject, object })),
   }));
@@ -135,7 +137,7 @@ export function inspectDraft(session: ModelSession, draft: EditDraft): RowInspec
     request = requestOf(session, draft);
     inspection.knownObject = request.targetTrue ?? null;
     if (request.targetNew !== '') {
-      const target = tokenizer.encode(targetText(request), { special: false });
+      const target = tokenizer.encodeAfter(fillPrompt(request.prompt, request.subject), targetText(request));
       inspection.targetTokens = target.map((id) => tokenizer.tokenText(id));
     }
     validateRequest(request, tokenizer, model.config.contextLength);

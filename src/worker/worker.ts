@@ -5,7 +5,9 @@ import { benchmarkCommands } from './commands/benchmark.ts';
 import { editingCommands } from './commands/editing.ts';
 import { fileCommands } from './commands/files.ts';
 import { historyCommands } from './commands/history.ts';
+import { knowledgeCommands } from './commands/knowledge.ts';
 import { modelCommands } from './commands/model.ts';
+import { modelsCommands } from './commands/models.ts';
 import { tracingCommands } from './commands/tracing.ts';
 import { WorkerHost } from './host.ts';
 import { failureOf } from './views.ts';
@@ -14,7 +16,9 @@ const host = new WorkerHost();
 
 const api: WorkerApi = {
   ...modelCommands(host),
+  ...modelsCommands(host),
   ...editingCommands(host),
+  ...knowledgeCommands(host),
   ...tracingCommands(host),
   ...benchmarkCommands(host),
   ...historyCommands(host),

@@ -98,3 +98,35 @@ test('a patch file brings a deleted edit back', async ({ page }) => {
   await expect(topToken(page, 1)).toContainText(EDITS[0].object);
   expect(await shownTokens(page, 1)).toEqual(edited);
 });
+
+test('a model dropped anywhere on the page is opened; what is none is refused; a reload says which one it was', async ({
+  page,
+}) => {
+  await open(page);
+  const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+  const files = (await filesOf(TINY, names)).map(({ name, buffer }) => [name, buffer.toString('base64')] as const);
+  const drop = (dropped: typeof files) =>
+    page.evaluate((all) => {
+      const dataTransfer = new DataTransfer();
+      for (const [name, text] of all) {
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        dataTransfer.items.add(new File([bytes], name));
+      }
+      document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
+    }, dropped);
+  await drop(files.slice(0, 2));
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByRole('alert')).toContainText('Not found among the 2 files: tokenizer.json.');
+  await page.keyboard.press('Escape');
+  await drop(files);
+  await expect(page.getByRole('banner')).toContainText('62,528 parameters');
+
+  await page.reload();
+  await expect(page.getByRole('banner')).toContainText('7.9 M parameters');
+  const before = page.getByRole('region', { name: 'The model before' });
+  await expect(before).toContainText('local model was open before');
+  await before.getByRole('button', { name: 'Choose it again…' }).click();
+  await page.getByLabel('Model files').setInputFiles(await filesOf(TINY, names));
+  await expect(page.getByRole('banner')).toContainText('62,528 parameters');
+  await expect(before).toHaveCount(0);
+});

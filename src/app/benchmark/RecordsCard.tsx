@@ -1,6 +1,7 @@
 /** Which records are measured: known facts of the model, or those of a file that is chosen, dropped or pasted. */
 import { useState, type DragEvent } from 'react';
 import { formatCount } from '../format.ts';
+import { FindFacts } from '../knowledge/FindFacts.tsx';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
@@ -20,6 +21,7 @@ export function RecordsCard() {
   const setSeed = useStore((state) => state.setBenchmarkSeed);
   const imported = useStore((state) => state.imported);
   const running = useStore((state) => state.benchmarkTask?.status === 'running');
+  const shipped = useStore((state) => state.knowledge?.origin === 'shipped');
   const options: { value: BenchmarkChoice; name: string }[] = [
     ...KNOWN_COUNTS.map((count) => ({ value: count, name: count === '1' ? '1 fact' : `${count} facts` })),
     { value: 'imported', name: imported ? `${formatCount(imported.records.length)} imported` : 'Imported' },
@@ -33,10 +35,15 @@ export function RecordsCard() {
       {choice === 'imported' ? (
         <ImportArea />
       ) : (
-        <p className={`${panel.small} ${styles.seed}`}>
-          Drawn from the records that came with the model, among those whose true object is its own answer.
-          <NumberField label="Seed" value={seed} fault={typeof parseSeed(seed) === 'string'} onChange={setSeed} />
-        </p>
+        <>
+          <p className={`${panel.small} ${styles.seed}`}>
+            {shipped
+              ? 'Drawn from CounterFact, which ships with the page, among the records whose true object the model finds likelier than the new one; a benchmark.json of the model’s own would go before it.'
+              : 'Drawn from the records that came with the model, among those whose true object is its own answer.'}
+            <NumberField label="Seed" value={seed} fault={typeof parseSeed(seed) === 'string'} onChange={setSeed} />
+          </p>
+          <FindFacts />
+        </>
       )}
     </>
   );

@@ -38,6 +38,7 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
   const draft = useStore((state) => state.drafts.find((candidate) => candidate.id === id));
   const duplicateDraft = useStore((state) => state.duplicateDraft);
   const removeDraft = useStore((state) => state.removeDraft);
+  const shipped = useStore((state) => state.knowledge?.origin === 'shipped');
   const { row, fresh } = useInspection(draft);
   const [visited, setVisited] = useState(false);
   const group = useRef<HTMLDivElement>(null);
@@ -94,7 +95,11 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
             <div>
               <div className={styles.now}>
                 <h4>The model now says</h4>
-                {row.knownObject !== null && <span>on its fact list: {row.knownObject}</span>}
+                {row.knownObject !== null && (
+                  <span>
+                    {shipped ? 'in ParaRel' : 'on its fact list'}: {row.knownObject}
+                  </span>
+                )}
               </div>
               <PredictionBars label="What the model says now" predictions={row.top} tone="now" />
             </div>

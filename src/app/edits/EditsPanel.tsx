@@ -17,6 +17,7 @@ export function EditsPanel() {
   const failure = useStore((state) => state.inspectFailure);
   const inspectNow = useStore((state) => state.inspectNow);
   const addDraft = useStore((state) => state.addDraft);
+  const shipped = useStore((state) => state.knowledge?.origin === 'shipped');
   const [pasting, setPasting] = useState(false);
   const [added, setAdded] = useState<string | null>(null);
   const rows = ids === '' ? [] : ids.split('\n');
@@ -35,6 +36,8 @@ export function EditsPanel() {
       </div>
       <p className={panel.small}>
         Each edit gives a <Term name="subject" /> in a <Term name="relation" /> a new <Term name="object" />.
+        {shipped &&
+          ' The relations are ParaRel’s, which ship with the page; whether the model knows their facts is for it to say.'}
       </p>
       {failure && (
         <FailureNotice

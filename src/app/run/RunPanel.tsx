@@ -12,6 +12,7 @@ import styles from './RunPanel.module.css';
 import { RunOutcome } from './RunOutcome.tsx';
 import { SettingsForm } from './SettingsForm.tsx';
 import { useShownRun } from './shown-run.ts';
+import { StatisticsNote } from './StatisticsNote.tsx';
 
 // The chart library is most of the page's code and is needed by nothing before it.
 const loadLossChart = () => import('./LossChart.tsx').then((module) => ({ default: module.LossChart }));
@@ -38,6 +39,7 @@ export function RunPanel() {
       <section className={panel.card} aria-label="Start a run">
         <RunBar />
         {model ? <SettingsForm model={model} /> : <div className={styles.formSpace} />}
+        <StatisticsNote />
       </section>
       <section ref={progress} className={panel.card} aria-label="Progress">
         <RunOutcome />

@@ -188,6 +188,7 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
           }
           if (edit) get().adoptHistory(history);
           void get().inspectNow();
+          void get().refreshKnowledge();
           return `${report.cases.length} records are measured.`;
         },
         async () => {

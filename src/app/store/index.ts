@@ -4,8 +4,10 @@ import { createBenchmarkSlice, type BenchmarkSlice } from './benchmark.ts';
 import { createCompareSlice, type CompareSlice } from './compare.ts';
 import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
 import { createHistorySlice, type HistorySlice } from './history.ts';
+import { createKnowledgeSlice, type KnowledgeSlice } from './knowledge.ts';
 import { createMethodSlice, type MethodSlice } from './method.ts';
 import { createModelSlice, type ModelSlice } from './model.ts';
+import { createModelsSlice, type ModelsSlice } from './models.ts';
 import { createRecordsSlice, type RecordsSlice } from './records.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
 import { createTraceSlice, type TraceSlice } from './trace.ts';
@@ -13,7 +15,9 @@ import { createViewSlice, type ViewSlice } from './view.ts';
 
 export type Store = ViewSlice &
   ModelSlice &
+  ModelsSlice &
   DraftsSlice &
+  KnowledgeSlice &
   MethodSlice &
   RunSlice &
   HistorySlice &
@@ -26,7 +30,9 @@ export type Slice<T> = StateCreator<Store, [], [], T>;
 export const useStore = create<Store>()((...args) => ({
   ...createViewSlice(...args),
   ...createModelSlice(...args),
+  ...createModelsSlice(...args),
   ...createDraftsSlice(...args),
+  ...createKnowledgeSlice(...args),
   ...createMethodSlice(...args),
   ...createRunSlice(...args),
   ...createHistorySlice(...args),

@@ -9,7 +9,7 @@ import type { Slice } from './index.ts';
 /** The model that ships with the page; its address is the page's to know, the worker lies in another folder. */
 export const DEMO_MODEL: ModelLocation = { kind: 'demo', url: new URL('models/demo', document.baseURI).href };
 
-export type JobKind = 'load' | 'run' | 'trace' | 'compare' | 'benchmark' | 'export' | 'import';
+export type JobKind = 'load' | 'run' | 'trace' | 'compare' | 'benchmark' | 'facts' | 'export' | 'import';
 
 export interface Job {
   id: string;
@@ -48,6 +48,11 @@ export function backendChoice(search: string): BackendChoice {
   return wanted === 'webgpu' || wanted === 'wasm' ? wanted : 'auto';
 }
 
+function nameOf(location: ModelLocation): string {
+  if (location.kind === 'demo') return 'the demo model';
+  return location.kind === 'kept' ? location.id : location.name;
+}
+
 export const createModelSlice: Slice<ModelSlice> = (set, get) => {
   let loads = 0;
 
@@ -69,7 +74,8 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     get().resetMethod(model);
     get().resetRun();
     get().resetComparison();
-    get().resetTrace(model.averageTrace);
+    get().resetKnowledge(model.knowledge);
+    get().resetTrace(model.averageTrace, model.traceWindow);
     get().resetBenchmark();
     get().adoptHistory(model.history);
     get().adoptDrafts(readDrafts(model.hash) ?? model.examples.map((draft) => ({ ...draft, id: newId() })));
@@ -88,7 +94,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     async load(from) {
       loads += 1;
       const turn = loads;
-      const name = from.kind === 'demo' ? 'the demo model' : from.name;
+      const name = nameOf(from);
       const job = get().startJob('load', `Loading ${name}`);
       set({
         failedLocation: null,

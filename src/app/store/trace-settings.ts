@@ -17,7 +17,7 @@ export interface TraceSettingsText {
 
 export type TraceNumber = 'samples' | 'window' | 'noise' | 'seed';
 
-/** The paper's. */
+/** The paper's; the window changes with the depth of the model that is opened. */
 export const TRACE_DEFAULTS: TraceSettingsText = {
   kinds: [...TRACE_KINDS],
   severed: true,

@@ -62,8 +62,8 @@ export interface TraceSlice {
   curveSource: 'prompt' | 'average';
   /** Layers set by hand in place of the proposed ones. */
   bandByHand: Band | null;
-  /** For another model, with the average it was last found to have. */
-  resetTrace(averageTrace: AverageTraceView | null): void;
+  /** For another model, with the average it was last found to have and the window for its depth. */
+  resetTrace(averageTrace: AverageTraceView | null, window: number): void;
   changeTraceSettings(change: Partial<TraceSettingsText>): void;
   setFactCount(text: string): void;
   chooseTraceDraft(draftId: string): void;
@@ -127,7 +127,7 @@ export function traceDisabledReason(state: Store, draftId?: string): string | nu
 export function averageDisabledReason(state: Store): string | null {
   const common = commonDisabledReason(state);
   if (common !== null) return common;
-  if (state.model?.relations.length === 0) return 'This model came without a list of facts it knows.';
+  if (state.knowledge?.origin === 'none') return 'This model came without a list of facts it knows.';
   const count = parseFactCount(state.factCount);
   return typeof count === 'string' ? `Number of facts: ${count}` : null;
 }
@@ -219,8 +219,9 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
     curveSource: 'prompt',
     bandByHand: null,
 
-    resetTrace(averageTrace) {
+    resetTrace(averageTrace, window) {
       turns += 1;
+      get().changeTraceSettings({ window: String(window) });
       set({ traceDraftId: null, traced: null, averageTrace, traceTask: null, bandByHand: null });
     },
     changeTraceSettings(change) {
@@ -290,6 +291,7 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
           if (current() && event.kind === 'progress') progress(event, job);
         });
         if (current()) set({ averageTrace, curveSource: 'average', bandByHand: null });
+        void get().refreshKnowledge();
         return `${averageTrace.facts} facts are traced. ${averageTrace.band?.reason ?? ''}`;
       });
     },

@@ -3,6 +3,7 @@ import { useId } from 'react';
 import type { AverageTraceView } from '../../worker/trace-api.ts';
 import { formatNumber, formatPlural, formatPoints, formatSeconds, formatTimeLeft } from '../format.ts';
 import bar from '../run/RunBar.module.css';
+import { FindFacts } from '../knowledge/FindFacts.tsx';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
@@ -63,6 +64,7 @@ export function AverageBar() {
           'One prompt may be an exception: the average over facts of the unedited model shows where it recalls them as a rule.'
         )}
       </p>
+      <FindFacts />
       {task?.status === 'failed' && task.failure && (
         <FailureNotice
           title="The facts could not be traced."

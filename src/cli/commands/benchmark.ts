@@ -1,11 +1,13 @@
 /** `memit benchmark`: records are drawn, edited in one run, and evaluated before and after. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { drawRecords } from '../../engine/evaluation/benchmark.ts';
+import type { EvaluationRecord } from '../../engine/evaluation/records.ts';
 import { runBenchmark } from '../../engine/session/benchmark.ts';
+import type { ModelSession } from '../../engine/session/session.ts';
 import { path } from '../files.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
-import { parseCount, withSession } from '../options.ts';
+import { addStatisticsOption, parseCount, statisticsFilesOf, withSession } from '../options.ts';
+import { showCount } from '../progress.ts';
 import {
   evaluationCommand,
   generationOf,
@@ -25,19 +27,41 @@ export function benchmarkCommand(root: Command): void {
     'benchmark',
     'draw records, edit them in one run, and evaluate before and after',
   )
-    .option('--records <file>', 'the same; benchmark.json of the model when absent', path)
+    .option(
+      '--records <file>',
+      'the same; when absent the model’s benchmark.json, else known ones of CounterFact',
+      path,
+    )
     .option('--edits <n>', 'how many records', parseCount, 10);
-  addMethodOptions(command, OWN_SETTINGS).action(benchmark);
+  addMethodOptions(addStatisticsOption(command), OWN_SETTINGS).action(benchmark);
 }
 
-async function benchmark(
-  options: EvaluationOptions & { records?: string; edits: number; method: string } & GivenOptions,
-): Promise<void> {
+interface BenchmarkOptions extends EvaluationOptions {
+  readonly records?: string;
+  readonly edits: number;
+  readonly method: string;
+  readonly statistics: string[];
+}
+
+/** Drawn from a file, else from the model's own records, else from those that ship, of which it is asked for those it knows. */
+async function recordsOf(
+  session: ModelSession,
+  { records: file, edits, seed }: BenchmarkOptions,
+): Promise<EvaluationRecord[]> {
+  const all = file === undefined ? await session.knowledge.ownRecords() : await readRecords(file, session);
+  if (all) return drawRecords(all, edits, seed);
+  const { records } = await session.knowledge.drawRecords(edits, seed, {}, (asking, done, total) => {
+    showCount(asking, done, total);
+  });
+  return records;
+}
+
+async function benchmark(options: BenchmarkOptions & GivenOptions): Promise<void> {
   const generation = await generationOf(options);
-  await withSession(options, {}, async (session) => {
-    const { method, seed } = options;
-    const all = await readRecords(options.records ?? join(options.model, 'benchmark.json'), session);
-    const records = drawRecords(all, options.edits, seed);
+  const given = await statisticsFilesOf(options.statistics);
+  await withSession(options, given, async (session) => {
+    const { method } = options;
+    const records = await recordsOf(session, options);
     const edit = { method, settings: settingsOf(session, method, options, OWN_SETTINGS), unedited: false };
     const { patch, evaluation } = await runBenchmark(
       session,

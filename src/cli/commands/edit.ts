@@ -1,5 +1,5 @@
 /** `memit edit`: a list of requests becomes an edited model in a folder. */
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -11,11 +11,17 @@ import { runEdit } from '../../engine/session/editing.ts';
 import { exportModel } from '../../engine/session/export.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { parseRequests } from '../../engine/tokens/request.ts';
-import { collect } from '../../engine/weights/safetensors-writer.ts';
-import { path, readForm, readText, writeJson } from '../files.ts';
+import { path, readForm, readText, writeJson, writeParts } from '../files.ts';
 import { FolderStatistics } from '../folder-statistics.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
-import { modelCommand, withSession, type ModelOptions } from '../options.ts';
+import {
+  addStatisticsOption,
+  modelCommand,
+  parseCount,
+  statisticsFilesOf,
+  withSession,
+  type ModelOptions,
+} from '../options.ts';
 import { showPhase } from '../progress.ts';
 
 /** Files beside the weights that `transformers` reads; they go with the edited model. */
@@ -30,6 +36,8 @@ interface EditOptions extends ModelOptions {
   readonly method: string;
   readonly contexts?: string;
   readonly stats?: string;
+  readonly statistics: string[];
+  readonly statisticsTokens?: number;
   readonly report?: string;
 }
 
@@ -39,8 +47,9 @@ export function editCommand(root: Command): void {
     .requiredOption('--out <dir>', 'where the edited model goes', path)
     .option('--contexts <file>', 'JSON list of context templates, "{}" first', path)
     .option('--stats <dir>', 'reads the covariances from here, or computes and writes them', path)
+    .option('--statistics-tokens <count>', 'tokens of text behind the covariances; ten a row when absent', parseCount)
     .option('--report <file>', 'writes losses, norms, residuals and timings as JSON', path);
-  addMethodOptions(command).action(edit);
+  addMethodOptions(addStatisticsOption(command)).action(edit);
 }
 
 async function edit(options: EditOptions & GivenOptions): Promise<void> {
@@ -48,10 +57,12 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
   const contexts = options.contexts === undefined ? undefined : await readForm(contextsSchema, options.contexts);
   const store =
     options.stats === undefined ? {} : { statisticsStore: new FolderStatistics(options.stats), ignoreShipped: true };
-  await withSession(options, store, async (session) => {
+  const given = await statisticsFilesOf(options.statistics);
+  await withSession(options, { ...store, ...given }, async (session) => {
     const { method, out } = options;
     const patch = await runEdit(session, requests, settingsOf(session, method, options), {
       method,
+      ...(options.statisticsTokens !== undefined && { statisticsTokens: options.statisticsTokens }),
       ...(contexts && { contexts }),
       onEvent: (event) => {
         if (event.kind === 'phase') showPhase(event.phase, event.done, event.total, event.detail);
@@ -60,10 +71,12 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
     session.stack.push(patch);
     const { parts } = await exportModel(session, 'safetensors', { dtype: 'source' });
     await mkdir(out, { recursive: true });
-    await writeFile(join(out, 'model.safetensors'), await collect(parts));
+    await writeParts(join(out, 'model.safetensors'), parts);
     await writeFile(join(out, 'patch.safetensors'), await writePatchFile(patch));
     for (const { path: file } of (await session.source.list()) ?? []) {
-      if (COMPANIONS.test(file)) await copyFile(join(options.model, file), join(out, file));
+      if (!COMPANIONS.test(file)) continue;
+      const bytes = await session.source.open(file);
+      await writeFile(join(out, file), await bytes.read(0, bytes.size));
     }
     if (options.report !== undefined) await writeJson(options.report, reportOf(patch, session));
     const { layers } = runReportSchema.parse(patch.report);

@@ -1,7 +1,7 @@
 /** `memit trace`: causal traces of prompts, or their average. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { EngineError } from '../../engine/errors.ts';
-import { TRACE_DEFAULTS, type TraceKind, type TraceSettings } from '../../engine/tracing/settings.ts';
+import { TRACE_DEFAULTS, windowOf, type TraceKind, type TraceSettings } from '../../engine/tracing/settings.ts';
 import { path, readJson, writeJson } from '../files.ts';
 import { modelCommand, parseCount, parseSeed, withSession, type ModelOptions } from '../options.ts';
 import { showPhase } from '../progress.ts';
@@ -14,7 +14,7 @@ interface TraceOptions extends ModelOptions {
   readonly kinds: TraceKind[];
   readonly severed: boolean;
   readonly samples: number;
-  readonly window: number;
+  readonly window?: number;
   readonly noise?: number;
   readonly seed: number | 'numpy1';
   readonly out: string;
@@ -28,7 +28,7 @@ export function traceCommand(root: Command): void {
     .option('--kinds <a,b,c>', 'hidden, mlp, attn', parseKinds, [...TRACE_DEFAULTS.kinds])
     .option('--severed', 'also hidden states with MLPs and with attention severed (frozen)', false)
     .option('--samples <n>', 'corrupted runs', parseCount, TRACE_DEFAULTS.samples)
-    .option('--window <n>', 'layers restored together, of the kinds mlp and attn', parseCount, TRACE_DEFAULTS.window)
+    .option('--window <n>', 'layers restored together, of the kinds mlp and attn; 10 of 48 when absent', parseCount)
     .option('--noise <s>', 'standard deviation; three times that of the subjects’ embeddings when absent', parseNoise)
     .option('--seed <n>', 'seed of the noise, or numpy1 for RandomState(1)', parseTraceSeed, TRACE_DEFAULTS.seed)
     .requiredOption('--out <file>', 'where the result goes, as JSON', path)
@@ -38,7 +38,6 @@ export function traceCommand(root: Command): void {
 async function trace(options: TraceOptions): Promise<void> {
   const { kinds, severed, samples, window, noise = null, seed, facts } = options;
   const draw = seed === 'numpy1' ? { seed: 1, generator: 'numpy1' as const } : { seed, generator: 'seeded' as const };
-  const settings: TraceSettings = { kinds, severed, samples, window, noise, ...draw };
   const progress = (done: number, total: number): void =>
     showPhase('trace', done, total, `${done} of ${total} prompts`);
   if ((options.prompts === undefined) === (facts === undefined)) {
@@ -46,6 +45,8 @@ async function trace(options: TraceOptions): Promise<void> {
   }
   if (facts !== undefined && !options.average) throw new EngineError('input', '--facts goes with --average.');
   await withSession(options, {}, async (session) => {
+    const chosen = window ?? windowOf(session.model.config.layerCount);
+    const settings: TraceSettings = { kinds, severed, samples, window: chosen, noise, ...draw };
     let result: unknown;
     if (facts !== undefined) result = await averageFacts(session, facts, settings, progress);
     else {

@@ -12,17 +12,21 @@ import { promptAnswer, scoreAnswers } from './score.ts';
 /** Records whose prompts are asked at once when known facts are sought. */
 const ASKED_AT_ONCE = 32;
 
-/** All records in random order, each subject once: its first one there. The same order for the same seed. */
-function shuffled(records: readonly EvaluationRecord[], seed: number): EvaluationRecord[] {
+/** All items in random order, each subject once: its first one there. The same order for the same seed. */
+export function inRandomOrder<T>(items: readonly T[], subjectOf: (item: T) => string, seed: number): T[] {
   const random = seededRandom(seed);
-  const left = [...records];
-  const drawn = new Map<string, EvaluationRecord>();
+  const left = [...items];
+  const drawn = new Map<string, T>();
   while (left.length > 0) {
-    const [record] = left.splice(Math.floor(random() * left.length), 1);
-    const { subject } = record.requested_rewrite;
-    if (!drawn.has(subject)) drawn.set(subject, record);
+    const [item] = left.splice(Math.floor(random() * left.length), 1);
+    const subject = subjectOf(item);
+    if (!drawn.has(subject)) drawn.set(subject, item);
   }
   return [...drawn.values()];
+}
+
+function shuffled(records: readonly EvaluationRecord[], seed: number): EvaluationRecord[] {
+  return inRandomOrder(records, ({ requested_rewrite: { subject } }) => subject, seed);
 }
 
 /**

@@ -13,6 +13,8 @@ import { promptAnswer, scoreAnswers, topNextTokens, type AnswerScore } from './s
 
 const CONTINUATION_TOKENS = 12;
 const NEIGHBOUR_COUNT = 8;
+/** Some relations of ParaRel have twice as many wordings, which differ in little. */
+const PARAPHRASE_COUNT = 8;
 
 export interface Prediction {
   readonly id: number;
@@ -162,7 +164,7 @@ function paraphraseQuestions(
   facts: FactList | null,
 ): Question[] {
   if (!facts || relationId === undefined) return [];
-  const templates = facts.paraphrases(relationId, prompt);
+  const templates = facts.paraphrases(relationId, prompt).slice(0, PARAPHRASE_COUNT);
   return templates.map((template) => ({ prompt: fillPrompt(template, subject), subject, wanted: targetNew }));
 }
 

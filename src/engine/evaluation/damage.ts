@@ -8,7 +8,7 @@ import { logSoftmax } from '../model/sampling.ts';
 import { visitLogits } from '../model/logits.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { seededRandom } from '../random.ts';
-import type { FactList } from '../tokens/fact-list.ts';
+import type { KnownFact } from '../tokens/known-fact.ts';
 import { type EditRequest, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { meanWithInterval, type Metric } from './metrics.ts';
@@ -50,9 +50,12 @@ export interface Damage {
   readonly divergence: Metric | null;
 }
 
-/** `count` facts, as many of each distance as there are, up to equal parts; the same ones for the same seed. */
+/**
+ * `count` facts, as many of each distance as there are, up to equal parts; the same ones for the same seed.
+ * @param facts that the model knows
+ */
 export function drawDamageSample(
-  facts: FactList | null,
+  facts: readonly KnownFact[],
   edits: readonly EditRequest[],
   sentences: readonly string[],
   count: number,
@@ -62,12 +65,11 @@ export function drawDamageSample(
   const objects = new Set(edits.map(({ relationId, targetTrue }) => `${relationId}\n${targetTrue}`));
   const subjects = new Set(edits.map(({ subject }) => subject.toLowerCase()));
   const classes: Record<Distance, DamageQuestion[]> = { neighbour: [], relation: [], other: [] };
-  for (const { id, label, templates, facts: all } of facts?.relations ?? []) {
-    for (const { subject, object, known } of all) {
-      if (!known || subjects.has(subject.toLowerCase())) continue;
-      const near = objects.has(`${id}\n${object}`) ? 'neighbour' : relations.has(id) ? 'relation' : 'other';
-      classes[near].push({ prompt: fillPrompt(templates[0], subject), object, relation: label, distance: near });
-    }
+  for (const { prompt, subject, object, relationId, relation } of facts) {
+    if (subjects.has(subject.toLowerCase())) continue;
+    const related = relationId !== null && relations.has(relationId);
+    const near = !related ? 'other' : objects.has(`${relationId}\n${object}`) ? 'neighbour' : 'relation';
+    classes[near].push({ prompt: fillPrompt(prompt, subject), object, relation, distance: near });
   }
   const random = seededRandom(seed);
   const share = Math.ceil(count / DISTANCES.filter((distance) => classes[distance].length > 0).length);

@@ -3,7 +3,6 @@ import { EngineError } from '../errors.ts';
 import { DamageMeter, drawDamageSample, type Damage, type DamageSample } from '../evaluation/damage.ts';
 import type { Job } from '../job.ts';
 import { applyPatches } from '../patches/apply.ts';
-import { optionalText } from '../sources/model-source.ts';
 import type { ModelSession } from './session.ts';
 
 export interface DamageAlongStack {
@@ -14,11 +13,12 @@ export interface DamageAlongStack {
 }
 
 /**
- * Damage along the enabled patches. `count` facts are asked, and the sentences that came with the model (held-out.txt).
+ * Damage along the enabled patches. `count` facts that the model knows are asked, and held-out sentences: of the model's folder, else those
+ * that ship.
  * @throws EngineError ('input') when no patch is enabled, or there is nothing to ask; DownloadError, CancelledError
  */
 export async function measureDamage(
-  { model, tokenizer, facts, source, stack }: ModelSession,
+  { model, tokenizer, knowledge, stack }: ModelSession,
   { count, seed }: { count: number; seed: number },
   job: Job = {},
   onProgress: (done: number, total: number) => void = () => undefined,
@@ -27,9 +27,11 @@ export async function measureDamage(
   if (entries.length === 0) {
     throw new EngineError('input', 'No patch is switched on: the model is as it came.', { next: 'Run an edit first.' });
   }
-  const text = (await optionalText(source, 'held-out.txt', job.signal)) ?? '';
-  const sentences = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const sentences = await knowledge.sentences(job.signal);
   const requests = entries.flatMap(({ patch }) => patch.requests);
+  const facts = await knowledge.known(job, (_, done, total) => {
+    onProgress(done, total);
+  });
   const sample = drawDamageSample(facts, requests, sentences, count, seed);
   if (sample.questions.length + sentences.length === 0) {
     throw new EngineError(

@@ -3,6 +3,7 @@ import { EngineError } from '../errors.ts';
 import { checkOptions, type ExportedFile } from '../exporting/exporter.ts';
 import { exporterOf } from '../exporting/exporters.ts';
 import { readFloats } from '../runtime/device.ts';
+import type { ByteSource } from '../weights/byte-source.ts';
 import type { ModelSession } from './session.ts';
 
 /**
@@ -20,7 +21,14 @@ export async function exportModel(session: ModelSession, id: string, options: un
     changed.set(name, await readFloats(session.model.runtime.device, weights.get(name)));
   }
   const edits = session.stack.entries.filter(({ enabled }) => enabled).map(({ name }) => name);
-  return exporter.export({ modelName: session.name, index: session.tensors, changed, edits }, checked);
+  const companions = new Map<string, ByteSource>();
+  for (const name of companionsOf(session)) companions.set(name, await session.source.open(name));
+  return exporter.export({ modelName: session.name, index: session.tensors, changed, edits, companions }, checked);
+}
+
+/** Names of the files beside the weights that the model did not come with. */
+export function companionsOf({ source }: ModelSession): string[] {
+  return (source.made ?? []).filter((name) => name.endsWith('.json'));
 }
 
 /**

@@ -3,8 +3,7 @@
  * stands beside (editing.ts, asking.ts, damage.ts, benchmark.ts, export.ts); this owns what is on the device.
  */
 import type { Family } from '../families/family.ts';
-import type { EvaluationRecord } from '../evaluation/records.ts';
-import { importRecords } from '../evaluation/import.ts';
+import type { Knowledge } from '../knowledge/knowledge.ts';
 import { methodOf } from '../methods/registry.ts';
 import type { EditingMethod } from '../methods/method.ts';
 import type { LanguageModel } from '../model/language-model.ts';
@@ -13,7 +12,7 @@ import { applyPatches } from '../patches/apply.ts';
 import { assertPatchFits } from '../patches/fit.ts';
 import type { MethodSettings, Patch } from '../patches/patch.ts';
 import { PatchStack, type StackEntry } from '../patches/patch-stack.ts';
-import { optionalText, type ModelSource } from '../sources/model-source.ts';
+import type { ModelSource } from '../sources/model-source.ts';
 import type { Covariances } from '../statistics/covariances.ts';
 import { generateContexts } from '../targets/contexts.ts';
 import type { FactList } from '../tokens/fact-list.ts';
@@ -24,17 +23,26 @@ import type { TensorIndex } from '../weights/tensor-index.ts';
 import type { Backend } from './backend.ts';
 import type { EditingNotes } from './editing-notes.ts';
 
+/** The text that statistics are computed over where none are there. */
+export interface StatisticsText {
+  /** Of the model's folder, or of the data that ship. */
+  readonly origin: 'model' | 'shipped';
+  /** One document a line. */
+  readonly text: string;
+}
+
 /** What {@link openSession} puts together. */
 export interface SessionParts {
   readonly source: ModelSource;
   readonly identity: ModelIdentity;
   readonly model: LanguageModel;
   readonly tokenizer: ModelTokenizer;
-  readonly facts: FactList | null;
+  readonly knowledge: Knowledge;
   readonly tensors: TensorIndex;
   readonly backend: Backend;
   readonly notes: EditingNotes;
   readonly covariances: Covariances;
+  readonly statisticsText: StatisticsText | null;
   readonly methods: readonly EditingMethod[];
 }
 
@@ -43,14 +51,15 @@ export class ModelSession {
   readonly identity: ModelIdentity;
   readonly model: LanguageModel;
   readonly tokenizer: ModelTokenizer;
-  readonly facts: FactList | null;
+  readonly knowledge: Knowledge;
   readonly tensors: TensorIndex;
   readonly backend: Backend;
   readonly notes: EditingNotes;
   readonly covariances: Covariances;
+  /** Null where there is none. */
+  readonly statisticsText: StatisticsText | null;
   readonly methods: readonly EditingMethod[];
   readonly tracer: Tracer;
-  #records: readonly EvaluationRecord[] | null = null;
   #stack = new PatchStack();
   /** Weights of the enabled patches, and which patches those were. */
   #current: { key: string; weights: EditedWeights } | null = null;
@@ -61,13 +70,14 @@ export class ModelSession {
     this.identity = parts.identity;
     this.model = parts.model;
     this.tokenizer = parts.tokenizer;
-    this.facts = parts.facts;
+    this.knowledge = parts.knowledge;
     this.tensors = parts.tensors;
     this.backend = parts.backend;
     this.notes = parts.notes;
     this.covariances = parts.covariances;
+    this.statisticsText = parts.statisticsText;
     this.methods = parts.methods;
-    this.tracer = new Tracer(parts.model, parts.tokenizer, parts.facts);
+    this.tracer = new Tracer(parts.model, parts.tokenizer, () => parts.knowledge.subjects());
   }
 
   get name(): string {
@@ -87,16 +97,9 @@ export class ModelSession {
     return this.#stack;
   }
 
-  /**
-   * The records that came with the model (benchmark.json), read when they are first wanted; empty where there are none.
-   * @throws EngineError ('input') when the file holds none that can be used; DownloadError, CancelledError
-   */
-  async records(signal?: AbortSignal): Promise<readonly EvaluationRecord[]> {
-    if (!this.#records) {
-      const text = await optionalText(this.source, 'benchmark.json', signal);
-      this.#records = text === null ? [] : importRecords(text).records;
-    }
-    return this.#records;
+  /** Relations with their wordings and facts: the model's own, else those that ship; null where there are none. */
+  get facts(): FactList | null {
+    return this.knowledge.facts;
   }
 
   /** A method's preset: the model's own, else the published one for its shape, else a cautious guess (and which of these it is). */

@@ -23,5 +23,6 @@ export class TextStatistics implements StatisticsSource {
 
 /** Token ids of every document of a text, one a line, begun as the tokenizer begins a text (reference: rome/layer_stats.py). */
 export function documentsOf(text: string, tokenizer: ModelTokenizer): number[][] {
-  return text.split('\n').map((line) => (line === '' ? [] : tokenizer.encode(line, { special: true })));
+  // A file from Windows is the same text.
+  return text.split(/\r?\n/).map((line) => (line === '' ? [] : tokenizer.encode(line, { special: true })));
 }

@@ -30,16 +30,26 @@ export interface TraceSettings {
   generator: 'seeded' | 'numpy1';
 }
 
-/** The reference's (experiments/causal_trace.py). */
-export const TRACE_DEFAULTS: Readonly<TraceSettings> = {
+/** The reference's (experiments/causal_trace.py); its window is that of GPT-2 XL, see {@link windowOf}. */
+export const TRACE_DEFAULTS: Readonly<Omit<TraceSettings, 'window'>> = {
   kinds: ['hidden', 'mlp', 'attention'],
   severed: true,
   samples: 10,
-  window: 10,
   noise: null,
   seed: 1,
   generator: 'seeded',
 };
+
+/** The reference's window, and the layers of the model that it was chosen for. */
+const REFERENCE_WINDOW = { layers: 10, of: 48 };
+/** One layer's MLP or attention alone adds too little to be seen. */
+const LEAST_WINDOW = 2;
+
+/** The window where none is chosen: the share of the layers that the reference takes, 10 of 48. */
+export function windowOf(layerCount: number): number {
+  const { layers, of } = REFERENCE_WINDOW;
+  return Math.max(LEAST_WINDOW, Math.round((layerCount * layers) / of));
+}
 
 const settingsSchema = z.object({
   kinds: z.array(z.enum(['hidden', 'mlp', 'attention'])).min(1),
@@ -60,7 +70,7 @@ export function validateTraceSettings(settings: TraceSettings): TraceSettings {
 }
 
 /** The grids that settings ask for: a kind each, then the severed ones. */
-export function gridsOf({ kinds, severed }: TraceSettings): GridSpec[] {
+export function gridsOf({ kinds, severed }: Pick<TraceSettings, 'kinds' | 'severed'>): GridSpec[] {
   const plain = [...new Set(kinds)].map((kind): GridSpec => ({ kind, severed: 'none' }));
   if (!severed) return plain;
   return [...plain, { kind: 'hidden', severed: 'mlp' }, { kind: 'hidden', severed: 'attention' }];

@@ -1,10 +1,8 @@
 /** Causal traces of an open model: of a prompt, and averaged over facts the model knows. */
 import { EngineError, RequestError } from '../errors.ts';
 import { checkpoint, type Job } from '../job.ts';
-import { seededRandom } from '../random.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { WeightSet } from '../model/weight-set.ts';
-import type { Fact, FactList } from '../tokens/fact-list.ts';
 import { locateSubject } from '../tokens/lookup.ts';
 import { answerText, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
@@ -25,19 +23,23 @@ export interface TraceFact extends TraceRequest {
   readonly object: string;
 }
 
+/** Subjects of facts that the model knows, over which noise is measured; none where no such facts are there. */
+export type KnownSubjects = () => Promise<readonly string[]>;
+
 /** Facts done, of how many; those whose answer was another are among them. */
 export type AverageProgress = (done: number, total: number, skipped: number) => void;
 
 export class Tracer {
   readonly #model: LanguageModel;
   readonly #tokenizer: ModelTokenizer;
-  readonly #facts: FactList | null;
-  #knownNoise: Promise<number> | null = null;
+  readonly #knownSubjects: KnownSubjects;
+  /** Of the subjects that it was last measured over. */
+  #knownNoise: { readonly subjects: string; readonly noise: Promise<number> } | null = null;
 
-  constructor(model: LanguageModel, tokenizer: ModelTokenizer, facts: FactList | null) {
+  constructor(model: LanguageModel, tokenizer: ModelTokenizer, knownSubjects: KnownSubjects) {
     this.#model = model;
     this.#tokenizer = tokenizer;
-    this.#facts = facts;
+    this.#knownSubjects = knownSubjects;
   }
 
   /**
@@ -86,33 +88,12 @@ export class Tracer {
     progress: TraceProgress = {},
   ): Promise<PromptTrace | null> {
     const resolved = await this.#resolve(settings, [fact.subject]);
-    const [wanted] = this.#tokenizer.encode(answerText(fact.object), { special: false });
+    const prompt = fillPrompt(fact.prompt, fact.subject);
+    const [wanted] = this.#tokenizer.encodeAfter(prompt, answerText(fact.object));
     return tracePrompt(this.#model, weights, this.locate(fact), resolved, job, {
       ...progress,
       onBaseline: (baseline) => progress.onBaseline?.(baseline) !== false && baseline.answer === wanted,
     });
-  }
-
-  /**
-   * `count` facts that the model's list says it knows, each equally likely; the same ones for the same seed.
-   * @throws EngineError ('input') when the list has fewer, or there is none
-   */
-  drawFacts(count: number, seed: number): TraceFact[] {
-    const known = (this.#facts?.relations ?? []).flatMap(({ templates, facts }) =>
-      facts
-        .filter((fact) => fact.known)
-        .map(({ subject, object }: Fact) => ({ prompt: templates[0], subject, object })),
-    );
-    if (known.length < count) {
-      const words = known.length === 0 ? 'came without a list of facts it knows' : `knows ${known.length} facts`;
-      throw new EngineError('input', `The model ${words}; ${count} were asked for.`);
-    }
-    const random = seededRandom(seed);
-    for (let i = 0; i < count; i += 1) {
-      const other = i + Math.floor(random() * (known.length - i));
-      [known[i], known[other]] = [known[other], known[i]];
-    }
-    return known.slice(0, count);
   }
 
   /**
@@ -150,13 +131,14 @@ export class Tracer {
     return { ...valid, noise: valid.noise ?? (await this.noiseOver(subjects)) };
   }
 
-  /** The noise where settings leave it open: over the subjects the model knows facts of, or over `subjects` where it came without facts. */
-  noiseOver(subjects: readonly string[]): Promise<number> {
-    const known = (this.#facts?.relations ?? []).flatMap(({ facts }) =>
-      facts.filter((fact) => fact.known).map(({ subject }) => subject),
-    );
+  /** The noise where settings leave it open: over the subjects the model knows facts of, or over `subjects` where there are none. */
+  async noiseOver(subjects: readonly string[]): Promise<number> {
+    const known = await this.#knownSubjects();
     if (known.length === 0) return subjectNoise(this.#model, this.#tokenizer, subjects);
-    this.#knownNoise ??= subjectNoise(this.#model, this.#tokenizer, known);
-    return this.#knownNoise;
+    const key = known.join('\n');
+    if (this.#knownNoise?.subjects !== key) {
+      this.#knownNoise = { subjects: key, noise: subjectNoise(this.#model, this.#tokenizer, known) };
+    }
+    return this.#knownNoise.noise;
   }
 }

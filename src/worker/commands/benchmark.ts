@@ -1,10 +1,11 @@
 /** Records: read from files, drawn, measured before and after an edit; and the damage that patches do. */
-import { drawKnownRecords, drawRecords } from '../../engine/evaluation/benchmark.ts';
+import { drawRecords } from '../../engine/evaluation/benchmark.ts';
 import { importRecords, tableColumns } from '../../engine/evaluation/import.ts';
 import type { EvaluationRecord } from '../../engine/evaluation/records.ts';
 import { ReferenceTexts } from '../../engine/evaluation/reference-texts.ts';
 import { EngineError } from '../../engine/errors.ts';
 import type { Job } from '../../engine/job.ts';
+import type { KnowledgeProgress } from '../../engine/knowledge/knowledge.ts';
 import { methodOf } from '../../engine/methods/registry.ts';
 import { runBenchmark, type BenchmarkStage } from '../../engine/session/benchmark.ts';
 import { measureDamage } from '../../engine/session/damage.ts';
@@ -29,8 +30,8 @@ export function benchmarkCommands(
     session: ModelSession,
     source: RecordSource,
     job: Job,
+    onProgress: KnowledgeProgress,
   ): Promise<{ title: string; records: readonly EvaluationRecord[] }> {
-    const { model, tokenizer } = session;
     const { count, seed } = source;
     if (source.kind === 'imported') {
       if (!imported) throw new EngineError('input', 'No records are imported.', { next: 'Import a file of records.' });
@@ -41,14 +42,9 @@ export function benchmarkCommands(
         records: all ? records : drawRecords(records, count, seed),
       };
     }
-    const shipped = await session.records(job.signal);
-    if (shipped.length === 0) {
-      throw new EngineError('input', 'This model came without records of facts it knows (benchmark.json).', {
-        next: 'Import a file of records.',
-      });
-    }
-    const records = await drawKnownRecords(model, tokenizer, model.weights, shipped, count, seed, job);
-    return { title: count === 1 ? 'One known fact' : `${count} known facts`, records };
+    const { records, origin } = await session.knowledge.drawRecords(count, seed, job, onProgress);
+    const title = count === 1 ? 'One known fact' : `${count} known facts`;
+    return { title: origin === 'shipped' ? `${title} of CounterFact` : title, records };
   }
 
   return {
@@ -76,7 +72,9 @@ export function benchmarkCommands(
           onEvent({ stage, done, total, secondsLeft: secondsLeft(stage, done, total) });
         };
         tell('Choosing records', 0, 1);
-        const { title, records } = await recordsOf(session, source, job);
+        const { title, records } = await recordsOf(session, source, job, (_, done, total) => {
+          tell('Choosing records', done, total);
+        });
         const generation = generate ? { seed: source.seed, references } : null;
         let unsaved: WorkerFailure | null = null;
         const { evaluation } = await runBenchmark(session, { records, edit, generation }, job, {

@@ -1,16 +1,23 @@
 /** Opening a model, and cancelling. */
-import { EngineError } from '../../engine/errors.ts';
+import { DownloadError, EngineError } from '../../engine/errors.ts';
 import { openSession } from '../../engine/session/open.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { httpFolder } from '../../engine/sources/http-folder.ts';
+import { hubSource } from '../../engine/sources/hub/hub-source.ts';
 import type { ModelSource } from '../../engine/sources/model-source.ts';
 import { pickedFiles } from '../../engine/sources/picked-files.ts';
+import { windowOf } from '../../engine/tracing/settings.ts';
 import { isFloatDtype } from '../../engine/weights/dtype.ts';
 import { API_VERSION, type ModelLocation, type ModelSummary, type WorkerApi, type WorkerFailure } from '../api.ts';
 import type { BrowserBackend } from '../backend.ts';
 import { failureIn, type WorkerHost } from '../host.ts';
+import { findKept } from '../kept-models.ts';
+import { knowledgeView } from '../knowledge-views.ts';
+import { referenceData } from '../reference-data.ts';
+import { share } from '../locks.ts';
 import type { BrowserStorage } from '../storage.ts';
 import { exportChoices, historyView, mainDtype, methodViews, relationViews } from '../views.ts';
+import { lockOfUse } from './models.ts';
 
 export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'load' | 'formerHash' | 'cancel'> {
   return {
@@ -20,17 +27,31 @@ export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'lo
       host.inTurn(async ({ signal }) => {
         onProgress({ stage: 'Starting', file: '', loadedBytes: 0, totalBytes: 0 });
         const backend = await host.backend(choice);
-        const opened = await openSession(sourceOf(location), backend, {
-          statisticsStore: host.storage,
-          onProgress,
-          signal,
-        });
+        // Before it is read: another tab must not delete it meanwhile.
+        const release =
+          location.kind === 'kept' ? await share(lockOfUse(location.id, location.commit)) : () => undefined;
+        let opened: ModelSession;
+        try {
+          opened = await openSession(await sourceOf(host, location), backend, {
+            statisticsStore: host.storage,
+            answerStore: host.storage,
+            data: referenceData(),
+            onProgress,
+            signal,
+          });
+        } catch (error) {
+          release();
+          throw error;
+        }
         const unsaved = await failureIn(restoreHistory(host.storage, opened));
         // The model that was open stays so until the new one is ready.
         await host.session?.dispose();
+        host.releaseModel();
         host.session = opened;
+        host.releaseModel = release;
         const averageTrace = await host.storage.loadAverageTrace(opened.hash);
-        return { ...summaryOf(opened, backend, unsaved), averageTrace };
+        const knowledge = await knowledgeView(opened.knowledge);
+        return { ...summaryOf(opened, backend, unsaved), knowledge, averageTrace };
       }),
 
     formerHash: () => host.withModel(({ identity }) => identity.formerHash()),
@@ -58,17 +79,34 @@ async function restoreHistory(storage: BrowserStorage, session: ModelSession): P
   });
 }
 
-function sourceOf(location: ModelLocation): ModelSource {
+async function sourceOf(host: WorkerHost, location: ModelLocation): Promise<ModelSource> {
   if (location.kind === 'demo') return httpFolder(location.url);
-  const files = location.files.map((file) => ({ name: file.webkitRelativePath || file.name, blob: file }));
-  return pickedFiles(location.name, files);
+  if (location.kind === 'files') {
+    const files = location.files.map((file) => ({ name: file.webkitRelativePath || file.name, blob: file }));
+    return pickedFiles(location.name, files);
+  }
+  const { id, commit } = location;
+  const kept = await findKept(await host.models(), { id, revision: commit });
+  if (!kept) {
+    throw new DownloadError(`“${id}” is not among the models that this browser keeps.`, {
+      next: 'Download it again under “Models”; a browser may clear what a page stores.',
+    });
+  }
+  return hubSource(kept.listing, kept.store);
+}
+
+function statisticsOf({ notes, statisticsText }: ModelSession): ModelSummary['statistics'] {
+  if (notes.statistics?.file !== undefined) return 'file';
+  if (!statisticsText) return 'none';
+  return statisticsText.origin === 'model' ? 'text' : 'shipped';
 }
 
 function summaryOf(
   session: ModelSession,
   { report }: BrowserBackend,
   unsaved: WorkerFailure | null,
-): Omit<ModelSummary, 'averageTrace'> {
+): Omit<ModelSummary, 'averageTrace' | 'knowledge'> {
+  const { tokenizer } = session;
   const { config } = session.model;
   const { tensors, size } = session.tensors;
   const floats = tensors.filter(({ dtype }) => isFloatDtype(dtype));
@@ -84,8 +122,12 @@ function summaryOf(
     intermediateSize: config.intermediateSize,
     vocabularySize: config.vocabularySize,
     contextLength: config.contextLength,
+    beginText: tokenizer.beginIds.length === 0 ? null : tokenizer.decode(tokenizer.beginIds),
+    unusableTokens: [...tokenizer.unusableTokens],
     backend: report,
     relations: relationViews(session),
+    statistics: statisticsOf(session),
+    traceWindow: windowOf(config.layerCount),
     methods: methodViews(session),
     exports: exportChoices(session),
     examples: session.notes.examples.map((example, i) => ({ id: `example-${i + 1}`, prompt: '', ...example })),

@@ -1,6 +1,7 @@
 /** Causal traces: of one prompt, and averaged over known facts. */
 import type { WorkerApi } from '../api.ts';
 import type { WorkerHost } from '../host.ts';
+import { ASKING } from '../knowledge-views.ts';
 import { estimator } from '../time-left.ts';
 import type { AverageTraceView, TraceSettings, TraceView } from '../trace-api.ts';
 import { emptyTraceView, finishedTraceView, tokenEvent } from '../trace-views.ts';
@@ -38,7 +39,10 @@ export function tracingCommands(host: WorkerHost): Pick<WorkerApi, 'trace' | 'av
         if (kept && isAnswerTo(kept, count, settings)) return kept;
         const began = performance.now();
         const secondsLeft = estimator();
-        const facts = session.tracer.drawFacts(count, settings.seed);
+        const facts = await session.knowledge.drawFacts(count, settings.seed, job, (asking, done, total) => {
+          const detail = `${ASKING[asking]}: ${done} of ${total}`;
+          onEvent({ kind: 'progress', done, total, detail, secondsLeft: secondsLeft(asking, done, total) });
+        });
         const average = await session.tracer.average(facts, settings, job, (done, total, skipped) => {
           const detail = `${done} of ${total} facts${skipped > 0 ? `, ${skipped} skipped` : ''}`;
           onEvent({ kind: 'progress', done, total, detail, secondsLeft: secondsLeft('facts', done, total) });

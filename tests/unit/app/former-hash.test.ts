@@ -32,10 +32,15 @@ function page() {
         ...createMethodSlice(set, get, api),
         history: { patches: [], undoLabel: null, unsaved: null },
         ...Object.fromEntries(
-          ['resetRun', 'resetComparison', 'resetTrace', 'resetBenchmark', 'adoptHistory', 'announce'].map((name) => [
-            name,
-            () => undefined,
-          ]),
+          [
+            'resetRun',
+            'resetKnowledge',
+            'resetComparison',
+            'resetTrace',
+            'resetBenchmark',
+            'adoptHistory',
+            'announce',
+          ].map((name) => [name, () => undefined]),
         ),
         scheduleInspection: () => undefined,
         inspectNow: () => Promise.resolve(),

@@ -33,6 +33,7 @@ function opened() {
         job: null,
         announce: () => undefined,
         inspectNow: () => Promise.resolve(),
+        refreshKnowledge: () => Promise.resolve(),
         startJob: (_: string, label: string) => labels.push(label),
         advanceJob: () => undefined,
         endJob: () => undefined,

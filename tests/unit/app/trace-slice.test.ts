@@ -56,6 +56,7 @@ function storeOf(change: Partial<Store> = {}) {
         workTab: 'run',
         showWork: (workTab: Store['workTab']) => set({ workTab }),
         inspectNow: () => Promise.resolve(),
+        refreshKnowledge: () => Promise.resolve(),
         announce: () => undefined,
         startJob: (kind: 'trace', label: string) => {
           set({ job: { id: 'job', kind, label, fraction: null } });
@@ -161,11 +162,11 @@ describe('a trace', () => {
     const trace = pendingTrace();
     const done = store.getState().startTrace();
     await vi.waitFor(() => expect(worker).toHaveBeenCalled());
-    store.getState().resetTrace(null);
+    store.getState().resetTrace(null, 6);
     trace.tell({ kind: 'start', view });
     trace.answer(view);
     await done;
-    expect(store.getState()).toMatchObject({ traced: null, traceTask: null });
+    expect(store.getState()).toMatchObject({ traced: null, traceTask: null, traceSettings: { window: '6' } });
   });
 
   it('takes the band set by hand away when another begins', async () => {
@@ -208,7 +209,8 @@ describe('what stands against a trace', () => {
   it('is for the average a list of facts that is missing, or a bad number', () => {
     expect(averageDisabledReason(storeOf().getState())).toBeNull();
     expect(averageDisabledReason(storeOf({ factCount: '0' }).getState())).toMatch(/Number of facts/);
-    const model = { relations: [], layerCount: 1 } as unknown as Store['model'];
-    expect(averageDisabledReason(storeOf({ model }).getState())).toMatch(/without a list of facts/);
+    expect(averageDisabledReason(storeOf({ knowledge: { origin: 'shipped', counts: null } }).getState())).toBeNull();
+    const knowledge = { origin: 'none', counts: null } as const;
+    expect(averageDisabledReason(storeOf({ knowledge }).getState())).toMatch(/without a list of facts/);
   });
 });

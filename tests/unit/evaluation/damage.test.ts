@@ -25,7 +25,7 @@ let bench: ModelSession;
 
 beforeAll(async () => {
   bench = await openModel(DEMO_MODEL);
-}, 60_000);
+});
 
 afterAll(() => bench.dispose());
 
@@ -55,7 +55,7 @@ describe('a sample', () => {
   const edit = { prompt: '{} is', subject: 'Ann', targetNew: 'y', targetTrue: 'x', relationId: 'P1' };
 
   it('holds known facts of subjects that were not edited, by how close they are', () => {
-    const { questions, population } = drawDamageSample(book, [edit], [], 100, 0);
+    const { questions, population } = drawDamageSample(book.known(), [edit], [], 100, 0);
     expect(questions).toEqual([
       { prompt: 'Bob is', object: 'x', relation: 'label of P1', distance: 'neighbour' },
       { prompt: 'Cid is', object: 'y', relation: 'label of P1', distance: 'relation' },
@@ -65,7 +65,7 @@ describe('a sample', () => {
   });
 
   it('is the same for the same seed, and another for another', () => {
-    const draw = (seed: number): DamageSample => drawDamageSample(bench.facts, [edit], [], 30, seed);
+    const draw = (seed: number): DamageSample => drawDamageSample(bench.facts!.known(), [edit], [], 30, seed);
     expect(draw(1)).toEqual(draw(1));
     expect(draw(2)).not.toEqual(draw(1));
     expect(new Set(draw(1).questions.map(({ prompt }) => prompt)).size).toBe(draw(1).questions.length);
@@ -74,7 +74,7 @@ describe('a sample', () => {
 
 describe('a meter', () => {
   it('finds PyTorch’s perplexities and divergence', async () => {
-    const sample = drawDamageSample(null, [], heldOut, 0, 0);
+    const sample = drawDamageSample([], [], heldOut, 0, 0);
     const meter = await DamageMeter.open(bench.model, bench.tokenizer, bench.model.weights, sample);
     const after = await scaled();
     const { perplexity, divergence, keptOverall } = await meter.measure(after);
@@ -90,7 +90,7 @@ describe('a meter', () => {
   it('counts the facts that are still answered among those that were', async () => {
     const { model, tokenizer } = bench;
     const edit = { prompt: '{}', subject: 'nobody', targetNew: 'x', targetTrue: 'French', relationId: 'P103' };
-    const sample = drawDamageSample(bench.facts, [edit], [], 60, 3);
+    const sample = drawDamageSample(bench.facts!.known(), [edit], [], 60, 3);
     const after = await scaled();
     const damage = await (await DamageMeter.open(model, tokenizer, model.weights, sample)).measure(after);
     const says = async (weights: EditedWeights | typeof model.weights): Promise<boolean[]> => {
@@ -118,10 +118,10 @@ describe('a meter', () => {
     expect(damage.relations.reduce((sum, { kept }) => sum + kept, 0)).toBe(
       was.filter((known, i) => known && is[i]).length,
     );
-  }, 60_000);
+  });
 
   it('finds nothing where nothing was changed', async () => {
-    const sample = drawDamageSample(bench.facts, [], heldOut.slice(0, 4), 9, 0);
+    const sample = drawDamageSample(bench.facts!.known(), [], heldOut.slice(0, 4), 9, 0);
     const meter = await DamageMeter.open(bench.model, bench.tokenizer, bench.model.weights, sample);
     const damage = await meter.measure(bench.model.weights);
     expect(damage.keptOverall).toBe(1);
@@ -130,7 +130,7 @@ describe('a meter', () => {
   });
 
   it('can be cancelled', async () => {
-    const sample = drawDamageSample(bench.facts, [], heldOut, 9, 0);
+    const sample = drawDamageSample(bench.facts!.known(), [], heldOut, 9, 0);
     const open = DamageMeter.open(bench.model, bench.tokenizer, bench.model.weights, sample, {
       signal: AbortSignal.abort(),
     });

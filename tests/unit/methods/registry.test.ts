@@ -167,6 +167,19 @@ describe('the presets of MEMIT', () => {
     expect(actual).toBe(note);
   });
 
+  it('are the published ones for GPT-J 6B, GPT-NeoX 20B and Qwen2.5 7B', () => {
+    const gptj = memitPreset(shaped('gptj', 4096, 28));
+    const steps25 = { ...common, steps: 25, covarianceWeight: 15_000 };
+    expect(gptj.settings).toEqual({ ...steps25, layers: [3, 4, 5, 6, 7, 8], clampNormFactor: 0.75 });
+    expect(gptj.note).toMatch(/the reference for GPT-J 6B/);
+    const neox = memitPreset(shaped('gpt_neox', 6144, 44));
+    expect(neox.settings).toEqual({ ...common, layers: [6, 7, 8, 9, 10], clampNormFactor: 0.3 });
+    expect(neox.note).toMatch(/the paper .*GPT-NeoX 20B/);
+    const qwen = memitPreset(shaped('qwen2', 3584, 28));
+    expect(qwen.settings).toEqual({ ...steps25, layers: [4, 5, 6, 7, 8], weightDecay: 1e-3, clampNormFactor: 4 });
+    expect(qwen.note).toMatch(/EasyEdit for Qwen2.5 7B/);
+  });
+
   it.each([
     ['gpt2', 768, 12, [3, 4, 5]],
     ['gpt2', 32, 4, [1]],

@@ -1,0 +1,39 @@
+/** Keeps which facts models know, a file a model, in a folder. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AnswerStore, KeptAnswers } from '../engine/knowledge/answers.ts';
+import { cacheFolder } from './cache-folder.ts';
+
+/** What cannot be read or written is not kept: the next run asks again. */
+export class AnswerFiles implements AnswerStore {
+  readonly #folder: string;
+
+  constructor(folder = join(cacheFolder(), 'answers')) {
+    this.#folder = folder;
+  }
+
+  async loadAnswers(modelHash: string): Promise<unknown> {
+    try {
+      return JSON.parse(await readFile(this.#path(modelHash), 'utf8')) as unknown;
+    } catch {
+      return null;
+    }
+  }
+
+  async saveAnswers(modelHash: string, answers: KeptAnswers): Promise<void> {
+    const path = this.#path(modelHash);
+    const part = `${path}.${process.pid}.part`;
+    try {
+      await mkdir(this.#folder, { recursive: true });
+      // Renamed into place, so that a run that is killed leaves no half of a file for the next one to read.
+      await writeFile(part, `${JSON.stringify(answers)}\n`);
+      await rename(part, path);
+    } catch {
+      // A cache folder that cannot be written is no reason to stop.
+    }
+  }
+
+  #path(modelHash: string): string {
+    return join(this.#folder, `${modelHash.replace(/[^\da-z]+/gi, '-')}.json`);
+  }
+}
