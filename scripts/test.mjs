@@ -189,5 +189,10 @@ for (const [title, run] of STEPS) {
 
 heading('summary');
 console.log(lines.join('\n'));
+if (!process.env.MEMIT_REAL_MODEL) {
+  console.log(
+    'Not run: the tests of a real model (MEMIT_REAL_MODEL=DIR npm test, DIR a folder of SmolLM2-135M-Instruct).',
+  );
+}
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -14,6 +14,9 @@ import { memorySource } from '../../src/engine/weights/byte-source.ts';
 export const DEMO_MODEL = 'public/models/demo';
 export const TINY_MODEL = 'tests/reference/models/tiny-gpt2';
 
+/** The folder of SmolLM2-135M-Instruct, which the tests of the real model need; undefined where there is none. */
+export const REAL_MODEL = process.env.MEMIT_REAL_MODEL;
+
 /** A file that a script in tests/reference wrote. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the test says what the script wrote
 export function golden<T>(name: string): T {

@@ -77,7 +77,12 @@ export function testParity(
       keys.push(Float32Array.from(given[2].floats));
       return solve(...given);
     });
-    patch = await runEdit(bench, edits, { ...oracle.settings, seed: 0 }, { contexts: oracle.contexts });
+    patch = await runEdit(
+      bench,
+      edits,
+      { ...oracle.settings, seed: 0 },
+      { contexts: oracle.contexts, statisticsTokens: Infinity },
+    );
     report = runReportSchema.parse(patch.report);
     bench.stack.push(patch);
   });
