@@ -19,12 +19,13 @@ const ENGINE_LAYERS = {
   linalg: ['runtime'],
   families: ['graph'],
   model: ['graph', 'runtime', 'weights', 'linalg', 'families'],
-  statistics: ['runtime', 'weights', 'tokens', 'linalg', 'model'],
+  statistics: ['graph', 'runtime', 'weights', 'tokens', 'linalg', 'model'],
   tracing: ['runtime', 'tokens', 'linalg', 'model'],
   patches: ['runtime', 'weights', 'linalg', 'model'],
   targets: ['runtime', 'tokens', 'linalg', 'model'],
   methods: ['runtime', 'tokens', 'linalg', 'families', 'model', 'statistics', 'patches', 'targets'],
   evaluation: ['runtime', 'tokens', 'linalg', 'model', 'targets'],
+  knowledge: ['tokens', 'sources', 'model', 'evaluation'],
   exporting: ['weights', 'patches'],
   session: [
     'runtime',
@@ -40,6 +41,7 @@ const ENGINE_LAYERS = {
     'targets',
     'methods',
     'evaluation',
+    'knowledge',
     'exporting',
   ],
 };
@@ -127,7 +129,10 @@ export default defineConfig(
       ],
       'boundaries/files': [
         { category: 'common', pattern: 'src/engine/{errors,job,random,text,interval}.ts' },
-        { category: 'worker-contract', pattern: 'src/worker/{api,benchmark-api,trace-api,client}.ts' },
+        {
+          category: 'worker-contract',
+          pattern: 'src/worker/{api,benchmark-api,knowledge-api,models-api,trace-api,client}.ts',
+        },
       ],
     },
     rules: {

@@ -4,6 +4,7 @@
  */
 
 export type ErrorCode =
+  | 'access'
   | 'cancelled'
   | 'device'
   | 'device-lost'
