@@ -121,7 +121,10 @@ export class FactList {
   neighbours(relationId: string, object: string, excludeSubject: string, count: number, seed = 0): Fact[] {
     const facts = this.#facts.get(this.relation(relationId)?.id ?? '')?.values() ?? [];
     const same = [...facts].filter(
-      (fact) => fact.known !== false && folded(fact.object) === folded(object) && folded(fact.subject) !== folded(excludeSubject),
+      (fact) =>
+        fact.known !== false &&
+        folded(fact.object) === folded(object) &&
+        folded(fact.subject) !== folded(excludeSubject),
     );
     // A hash of the subject as the order: a draw that does not change when other facts are added to the list.
     const ranked = same.map((fact) => ({ fact, rank: hash(`${seed}\n${fact.subject}`) }));

@@ -53,7 +53,7 @@ describe('finding facts', () => {
         done: 3,
         total: 9,
       });
-      return Promise.resolve(found) as never;
+      return Promise.resolve(found);
     });
     await store.getState().findFacts();
     expect(worker.mock.calls.map((args) => args.slice(0, 2))).toEqual([['findFacts', 11_775]]);
@@ -67,7 +67,7 @@ describe('finding facts', () => {
     const store = storeOf();
     const partly = viewOf(128, 0);
     const failure = { code: 'cancelled', message: 'Cancelled.', kept: '', next: '' } as const;
-    worker.mockRejectedValueOnce(new WorkerError(failure)).mockResolvedValueOnce(partly as never);
+    worker.mockRejectedValueOnce(new WorkerError(failure)).mockResolvedValueOnce(partly);
     await store.getState().findFacts();
     expect(worker.mock.calls.map(([command]) => command)).toEqual(['findFacts', 'knowledge']);
     expect(store.getState()).toMatchObject({ knowledge: partly, findTask: { status: 'cancelled' } });
@@ -79,9 +79,9 @@ describe('finding facts', () => {
     worker.mockImplementationOnce(() => {
       store.setState({ model: { hash: 'two', knowledge: other } as unknown as Store['model'] });
       store.getState().resetKnowledge(other);
-      return Promise.resolve(viewOf(809, 1000)) as never;
+      return Promise.resolve(viewOf(809, 1000));
     });
-    worker.mockResolvedValue(other as never);
+    worker.mockResolvedValue(other);
     await store.getState().findFacts();
     expect(store.getState()).toMatchObject({ knowledge: other, findTask: null });
   });

@@ -91,6 +91,7 @@ describe('predict', () => {
     const out = join(folder, 'answers.json');
     expect(await memit('predict', '--model', model, '--prompts', prompts, '--out', out)).toEqual({
       code: 0,
+      stdout: '',
       stderr: '',
     });
     const answers = await readJson<{ prompt: string; top: { token: string; id: number; logprob: number }[] }[]>(out);
