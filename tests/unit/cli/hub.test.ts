@@ -177,7 +177,7 @@ describe('large files', () => {
   });
 });
 
-describe('memit --model owner/name', { timeout: 60_000 }, () => {
+describe('memit --model owner/name', () => {
   function memit(...args: string[]): Promise<{ code: number; stderr: string }> {
     const script = resolve('src/cli/memit.ts');
     const env = { ...process.env, HF_HOME: folder, HF_HUB_CACHE: '', HF_ENDPOINT: hub.address, HF_TOKEN: '' };
