@@ -50,6 +50,7 @@ test('an edit on WebGPU makes the update that the CPU path makes', async ({ page
 
     await page.getByRole('button', { name: 'Add edit' }).click();
     const row = page.getByRole('group', { name: 'Edit 1', exact: true });
+    await row.getByLabel('Relation').selectOption({ label: 'Free prompt…' });
     await row.getByRole('textbox', { name: 'Prompt' }).fill('The capital of {} is');
     await row.getByLabel('Subject').fill('Norway');
     await row.getByLabel('New object').fill('Rome');
