@@ -305,7 +305,9 @@ function beginIdsOf(tokenizer: Tokenizer, { add_bos_token: addsBegin, bos_token 
   const begin = contentOf(bos_token);
   if (addsBegin === false) return [];
   if (addsBegin === true && begin !== null) return idsOf(tokenizer, [begin]);
-  const { tokens } = tokenizer.post_processor?.([TEXT_MARK], null, true) ?? { tokens: [TEXT_MARK] };
+  // Called by itself: an optional call may be compiled to `.call`, which the library's callable objects lack.
+  const { post_processor: finish } = tokenizer;
+  const { tokens } = finish ? finish([TEXT_MARK], null, true) : { tokens: [TEXT_MARK] };
   return idsOf(tokenizer, tokens.slice(0, tokens.indexOf(TEXT_MARK)));
 }
 
