@@ -16,9 +16,8 @@ import { runReportSchema } from '../src/engine/methods/report.ts';
 import { comparePatch } from '../src/engine/session/asking.ts';
 import { runEdit } from '../src/engine/session/editing.ts';
 import { openSession } from '../src/engine/session/open.ts';
-import type { ModelSession } from '../src/engine/session/session.ts';
-import { enoughTokens } from '../src/engine/statistics/second-moment.ts';
-import { documentsOf } from '../src/engine/statistics/text-statistics.ts';
+import { enoughTokens, takeDocuments } from '../src/engine/statistics/second-moment.ts';
+import { eachDocument } from '../src/engine/statistics/text-statistics.ts';
 import { buildEditPrompts } from '../src/engine/targets/prompts.ts';
 import type { EditRequest } from '../src/engine/tokens/request.ts';
 import { TRACE_DEFAULTS, windowOf } from '../src/engine/tracing/settings.ts';
@@ -75,20 +74,6 @@ async function drawEdits(count: number): Promise<EditRequest[]> {
   return [...edits.values()];
 }
 
-/** The documents that the engine takes its statistics over. */
-function documents({ tokenizer, model }: ModelSession, text: string): number[][] {
-  const { intermediateSize, contextLength } = model.config;
-  const taken: number[][] = [];
-  let tokens = 0;
-  for (const ids of documentsOf(text, tokenizer)) {
-    if (tokens >= enoughTokens(intermediateSize)) break;
-    if (ids.length === 0) continue;
-    taken.push(ids.slice(0, contextLength));
-    tokens += Math.min(ids.length, contextLength);
-  }
-  return taken;
-}
-
 function pythonSeconds(python: string, work: Work): Seconds {
   const folder = mkdtempSync(join(tmpdir(), 'bench-model-'));
   try {
@@ -109,10 +94,11 @@ const [session, open] = await timed(() =>
   openSession(folderSource(values.model), backend, { ignoreShipped: true, data: referenceData() }),
 );
 const { model, tokenizer, tracer } = session;
+const { contextLength, intermediateSize } = model.config;
 const settings = memitSettingsSchema.parse(session.preset('memit').settings);
 
 const [, statistics] = await timed(() =>
-  session.covariances.prepare(settings.layers, { tokens: enoughTokens(model.config.intermediateSize) }),
+  session.covariances.prepare(settings.layers, { tokens: enoughTokens(intermediateSize) }),
 );
 const located = tracer.locate(TRACED);
 const [traced, trace] = await timed(() =>
@@ -143,7 +129,8 @@ const peer =
     ? null
     : pythonSeconds(values.python, {
         settings,
-        documents: documents(session, text),
+        // Those that the engine takes its statistics over.
+        documents: takeDocuments(eachDocument(text, tokenizer), contextLength, enoughTokens(intermediateSize)).rows,
         trace: {
           ids: located.ids,
           subject: located.subject,
@@ -152,7 +139,7 @@ const peer =
           samples: TRACE_DEFAULTS.samples,
         },
         edits: requests.map((request) => {
-          const prompts = buildEditPrompts(request, contexts, tokenizer, model.config.contextLength);
+          const prompts = buildEditPrompts(request, contexts, tokenizer, contextLength);
           const row = ({ ids, lookupIndex }: { ids: readonly number[]; lookupIndex: number }): unknown => ({
             ids,
             lookup: lookupIndex,

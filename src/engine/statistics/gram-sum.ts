@@ -18,10 +18,15 @@ export interface GramSum {
   dispose(): void;
 }
 
+/** A sum to go on from: `factor` times the matrix [F, F], which stays the caller's. */
+export interface GramStart {
+  readonly matrix: Tensor;
+  readonly factor: number;
+}
+
 /** Makes the sums of several layers. */
 export interface GramSums {
-  /** @param start a sum to go on from, [F, F]; stays the caller's */
-  create(start?: { readonly matrix: Tensor; readonly factor: number }): Promise<GramSum>;
+  create(start?: GramStart): Promise<GramSum>;
   release(): Promise<void>;
 }
 
@@ -39,7 +44,7 @@ class KernelGramSums implements GramSums {
     this.#size = size;
   }
 
-  async create(start?: { readonly matrix: Tensor; readonly factor: number }): Promise<GramSum> {
+  async create(start?: GramStart): Promise<GramSum> {
     const linalg = this.#linalg;
     const sum = start
       ? await linalg.addScaled(start.matrix, start.factor, start.matrix, 0)
@@ -86,7 +91,7 @@ class RuntimeGramSums implements GramSums {
     return new RuntimeGramSums(session, size, strips);
   }
 
-  create(start?: { readonly matrix: Tensor; readonly factor: number }): Promise<GramSum> {
+  create(start?: GramStart): Promise<GramSum> {
     return Promise.resolve(new RuntimeGramSum(this.#session, this.#size, this.#strips, start));
   }
 
@@ -101,12 +106,7 @@ class RuntimeGramSum implements GramSum {
   readonly #strips: readonly Strip[];
   readonly #sums: Float64Array[];
 
-  constructor(
-    session: GraphSession,
-    size: number,
-    strips: readonly Strip[],
-    start?: { readonly matrix: Tensor; readonly factor: number },
-  ) {
+  constructor(session: GraphSession, size: number, strips: readonly Strip[], start?: GramStart) {
     this.#session = session;
     this.#size = size;
     this.#strips = strips;

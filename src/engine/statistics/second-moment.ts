@@ -39,28 +39,56 @@ export function enoughTokens(size: number): number {
 
 /**
  * Second moments of several layers in one pass over the text.
- * @param documents token ids per document, each cut to the model's context; empty ones are passed over
+ * @param documents token ids per document, each cut to the model's context; empty ones are passed over. No more are asked for than it takes
  * @throws EngineError ('statistics') when there is no token at all; CancelledError
  */
 export async function computeSecondMoments(
   model: LanguageModel,
-  documents: readonly (readonly number[])[],
+  documents: Iterable<readonly number[]>,
   layers: readonly number[],
   options: SecondMomentOptions = {},
 ): Promise<Map<number, SecondMoment>> {
   const { intermediateSize, contextLength } = model.config;
-  const rows = documents.filter((ids) => ids.length > 0).map((ids) => ids.slice(0, contextLength));
-  if (rows.length === 0) throw new EngineError('statistics', 'The text for the statistics holds no token.');
+  const { tokens = Infinity, known } = options;
+  const groups = groupsOf(layers, known);
+  const wanted = Math.max(tokens, ...groups.map((group) => group.tokens));
+  const taken = takeDocuments(documents, contextLength, wanted);
+  if (taken.rows.length === 0) throw new EngineError('statistics', 'The text for the statistics holds no token.');
   const sums = await gramSums(model.runtime, model.linalg, intermediateSize);
   try {
     const moments = new Map<number, SecondMoment>();
-    for (const group of groupsOf(layers, options.known)) {
-      for (const [layer, moment] of await addDocuments(model, rows, group, sums, options)) moments.set(layer, moment);
+    for (const group of groups) {
+      for (const [layer, moment] of await addDocuments(model, taken, group, sums, options)) moments.set(layer, moment);
     }
     return moments;
   } finally {
     await sums.release();
   }
+}
+
+export interface TakenDocuments {
+  /** Token ids, none empty. */
+  readonly rows: readonly (readonly number[])[];
+  /** Whether there are no more. */
+  readonly complete: boolean;
+}
+
+/** Documents from the first on, cut to the context, until they have so many tokens. */
+export function takeDocuments(
+  documents: Iterable<readonly number[]>,
+  contextLength: number,
+  tokens: number,
+): TakenDocuments {
+  const rows: (readonly number[])[] = [];
+  let taken = 0;
+  for (const ids of documents) {
+    if (ids.length === 0) continue;
+    if (taken >= tokens) return { rows, complete: false };
+    const row = ids.slice(0, contextLength);
+    rows.push(row);
+    taken += row.length;
+  }
+  return { rows, complete: true };
 }
 
 /** Layers with the same tokens behind them, which lack the same documents. */
@@ -85,7 +113,7 @@ function groupsOf(layers: readonly number[], known?: ReadonlyMap<number, SecondM
 /** Runs the documents that a group lacks and adds their keys. */
 async function addDocuments(
   model: LanguageModel,
-  rows: readonly (readonly number[])[],
+  { rows, complete }: TakenDocuments,
   group: LayerGroup,
   sums: GramSums,
   { tokens: wanted = Infinity, signal, onProgress }: SecondMomentOptions,
@@ -118,7 +146,7 @@ async function addDocuments(
     }
     const moments = new Map<number, SecondMoment>();
     for (const [layer, sum] of layers) {
-      moments.set(layer, { matrix: await sum.scaled(1 / tokens), tokens, complete: to === rows.length });
+      moments.set(layer, { matrix: await sum.scaled(1 / tokens), tokens, complete: complete && to === rows.length });
     }
     return moments;
   } finally {

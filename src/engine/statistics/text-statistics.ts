@@ -17,12 +17,17 @@ export class TextStatistics implements StatisticsSource {
   }
 
   find(layers: readonly number[], options: SecondMomentOptions): Promise<Map<number, SecondMoment>> {
-    return computeSecondMoments(this.#model, documentsOf(this.#text, this.#tokenizer), layers, options);
+    return computeSecondMoments(this.#model, eachDocument(this.#text, this.#tokenizer), layers, options);
   }
 }
 
 /** Token ids of every document of a text, one a line, begun as the tokenizer begins a text (reference: rome/layer_stats.py). */
 export function documentsOf(text: string, tokenizer: ModelTokenizer): number[][] {
+  return [...eachDocument(text, tokenizer)];
+}
+
+/** The same one after the other, as they are asked for: a long text takes seconds, and its beginning is often enough. */
+export function* eachDocument(text: string, tokenizer: ModelTokenizer): Generator<number[], undefined> {
   // A file from Windows is the same text.
-  return text.split(/\r?\n/).map((line) => (line === '' ? [] : tokenizer.encode(line, { special: true })));
+  for (const line of text.split(/\r?\n/)) yield line === '' ? [] : tokenizer.encode(line, { special: true });
 }

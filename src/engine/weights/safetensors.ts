@@ -7,6 +7,7 @@ import { SafetensorsError, throwIfCancelled } from '../errors.ts';
 import { decodeUtf8, parseJson } from '../text.ts';
 import type { ByteSource } from './byte-source.ts';
 import { decodeFloats, DTYPE_BYTES, isDtype, isFloatDtype, type Dtype } from './dtype.ts';
+import { STAND_IN_BYTES, standInOf } from './stand-in.ts';
 
 export interface TensorEntry {
   readonly name: string;
@@ -78,11 +79,9 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
 
 /** @throws SafetensorsError for what is often found in place of a file of weights, naming it as what it is. */
 async function refuseStandIns(source: ByteSource, signal?: AbortSignal): Promise<void> {
-  const bytes = await source.read(0, Math.min(source.size, 64), signal);
-  const beginning = new TextDecoder('latin1').decode(bytes).trimStart();
-  const isPointer = beginning.startsWith('version https://git-lfs.github.com/spec/');
-  const isPage = /^<(!doctype|html|\?xml)/i.test(beginning);
-  if (!isPointer && !isPage) return;
+  const standIn = standInOf(await source.read(0, Math.min(source.size, STAND_IN_BYTES), signal));
+  if (standIn === null) return;
+  const isPointer = standIn === 'pointer';
   const what = isPointer ? 'a Git LFS pointer, not the file it points to' : 'a web page, not a file of weights';
   throw new SafetensorsError(`“${source.name}” is ${what}.`, null, {
     next: isPointer

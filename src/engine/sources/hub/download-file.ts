@@ -1,5 +1,6 @@
 /** Downloads one file from a hub: goes on where an earlier try ended, and checks what has come against the hub's listing. */
 import { CancelledError, DownloadError, throwIfCancelled, type EngineError } from '../../errors.ts';
+import { standInOf } from '../../weights/stand-in.ts';
 import { MissingFileError } from '../model-source.ts';
 import { fileDigest, type FileDigest } from './file-digest.ts';
 import type { FilePart, FileStore } from './file-store.ts';
@@ -30,9 +31,6 @@ const PROGRESS_MILLISECONDS = 150;
 
 /** Of kept bytes that are read to be checked. */
 const CHECK_BYTES = 8 * 1024 * 1024;
-
-/** What git keeps in place of a large file; a mirror that knows no large files gives it out as the file. */
-const POINTER = 'version https://git-lfs.github.com/spec/';
 
 /**
  * Downloads `file` into the store, where it is then whole and checked.
@@ -218,8 +216,9 @@ class FileDownload {
     if (part.size !== reported) report();
   }
 
+  /** A mirror that knows no large files gives out what git keeps in their place. */
   #assertNoPointer(first: Uint8Array): void {
-    if (!new TextDecoder().decode(first.subarray(0, POINTER.length)).startsWith(POINTER)) return;
+    if (standInOf(first) !== 'pointer') return;
     throw new DownloadError(
       `${this.#client.endpoint} sent a Git LFS pointer in place of “${this.#file.path}”: the file itself is not there.`,
       { next: 'The copy of the model on this hub is not whole; take another hub.' },
