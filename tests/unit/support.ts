@@ -2,9 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { startWasm } from '../../src/cli/backend.ts';
 import { folderSource } from '../../src/cli/folder-source.ts';
+import { CpuLinearAlgebra } from '../../src/engine/linalg/cpu.ts';
+import { CpuDevice } from '../../src/engine/runtime/device.ts';
+import { Runtime } from '../../src/engine/runtime/runtime.ts';
+import type { Backend } from '../../src/engine/session/backend.ts';
 import { projectionOf } from '../../src/engine/families/family.ts';
 import type { LanguageModel } from '../../src/engine/model/language-model.ts';
-import { EditedWeights } from '../../src/engine/model/weight-set.ts';
+import { visitNextTokens } from '../../src/engine/model/logits.ts';
+import { EditedWeights, type WeightSet } from '../../src/engine/model/weight-set.ts';
 import type { LowRankDelta, WeightDelta } from '../../src/engine/patches/weight-delta.ts';
 import { openSession, type OpenOptions } from '../../src/engine/session/open.ts';
 import type { ModelSession } from '../../src/engine/session/session.ts';
@@ -17,10 +22,31 @@ export const TINY_MODEL = 'tests/reference/models/tiny-gpt2';
 /** The folder of SmolLM2-135M-Instruct, which the tests of the real model need; undefined where there is none. */
 export const REAL_MODEL = process.env.MEMIT_REAL_MODEL;
 
+/** WASM on one thread, on a device that allows what is given. */
+export async function cpuBackend(options: ConstructorParameters<typeof CpuDevice>[0]): Promise<Backend> {
+  await startWasm(1);
+  const device = new CpuDevice(options);
+  const runtime = new Runtime(await import('onnxruntime-web'), device);
+  return { runtime, linalg: new CpuLinearAlgebra(device), name: 'WASM' };
+}
+
 /** A file that a script in tests/reference wrote. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the test says what the script wrote
 export function golden<T>(name: string): T {
   return JSON.parse(readFileSync(`tests/reference/goldens/${name}.json`, 'utf8')) as T;
+}
+
+/** Next-token logits [V] after the last token of every row, in the order given. */
+export async function nextTokenLogits(
+  model: LanguageModel,
+  weights: WeightSet,
+  rows: readonly (readonly number[])[],
+): Promise<Float32Array[]> {
+  const results = new Array<Float32Array>(rows.length);
+  await visitNextTokens(model, weights, rows, (row, logits) => {
+    results[row] = logits.slice();
+  });
+  return results;
 }
 
 /** A model on one thread: sums are then taken in the same order on every machine. */

@@ -1,5 +1,5 @@
 /** How a model answers prompts: its top tokens, and whether and how probably it says a given answer. */
-import { nextTokenLogits, visitLogits, type LogitRow } from '../model/logits.ts';
+import { visitLogits, visitNextTokens, type LogitRow } from '../model/logits.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { WeightSet } from '../model/weight-set.ts';
 import { answerText } from '../tokens/request.ts';
@@ -44,8 +44,12 @@ export async function topNextTokens(
   rows: readonly (readonly number[])[],
   signal?: AbortSignal,
 ): Promise<RankedToken[][]> {
-  const logits = await nextTokenLogits(model, weights, rows, signal);
-  return logits.map((row) => topTokens(row, TOP_COUNT));
+  const top = new Array<RankedToken[]>(rows.length);
+  const rank = (row: number, logits: Float32Array): void => {
+    top[row] = topTokens(logits, TOP_COUNT);
+  };
+  await visitNextTokens(model, weights, rows, rank, signal);
+  return top;
 }
 
 /**

@@ -95,7 +95,8 @@ export class DecoderFamily implements Family {
 
   embeddingWeights(): WeightBinding[] {
     const { vocabularySize, hiddenSize } = this.config;
-    return [{ input: 'embed_tokens', tensor: this.#prefix + TOKEN_TABLE, shape: [vocabularySize, hiddenSize] }];
+    const tensor = this.#prefix + TOKEN_TABLE;
+    return [{ input: 'embed_tokens', tensor, shape: [vocabularySize, hiddenSize], table: true }];
   }
 
   blockWeights(layer: number): WeightBinding[] {
@@ -126,7 +127,7 @@ export class DecoderFamily implements Family {
     const { vocabularySize, hiddenSize } = this.config;
     return [
       { input: 'norm.weight', tensor: `${this.#prefix}norm.weight`, shape: [hiddenSize] },
-      { input: 'unembedding', tensor: this.#unembedding, shape: [vocabularySize, hiddenSize] },
+      { input: 'unembedding', tensor: this.#unembedding, shape: [vocabularySize, hiddenSize], table: true },
     ];
   }
 

@@ -46,6 +46,8 @@ export interface WeightBinding {
   readonly input: string;
   readonly tensor: string;
   readonly shape: readonly number[];
+  /** A table: its rows are looked up, or multiplied with, and nothing else. A large one may be given in blocks of rows. */
+  readonly table?: boolean;
 }
 
 /** Which linear map of a block: the MLP's output projection W_out, where MEMIT writes (Meng et al. 2023, section 4). */

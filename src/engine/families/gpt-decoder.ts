@@ -127,6 +127,7 @@ export class GptFamily implements Family {
       input,
       tensor: `${this.#prefix}${name}.weight`,
       shape: [rows, hiddenSize],
+      table: true,
     });
     const tokens = table('tokens', names.tokenTable, vocabularySize);
     if (names.positionTable === undefined) return [tokens];
@@ -154,7 +155,7 @@ export class GptFamily implements Family {
     const { biases, names } = this.#description;
     return [
       ...bindingsBelow(this.#prefix, normShapes(names.finalNorm, hiddenSize)),
-      { input: 'unembedding', tensor: this.#unembedding, shape: [vocabularySize, hiddenSize] },
+      { input: 'unembedding', tensor: this.#unembedding, shape: [vocabularySize, hiddenSize], table: true },
       ...(biases.head ? [{ input: 'head.bias', tensor: `${names.heads[0]}.bias`, shape: [vocabularySize] }] : []),
     ];
   }

@@ -4,7 +4,7 @@ import { scoped } from '../runtime/scope.ts';
 import { batchOf } from './forward.ts';
 import { cachedTokens, KeyValueCache } from './key-value-cache.ts';
 import type { LanguageModel } from './language-model.ts';
-import { logitsAt } from './logits.ts';
+import { logitsAt, logitsAtOnce } from './logits.ts';
 import type { WeightSet } from './weight-set.ts';
 
 /** Rows that run together at most: more make a step no faster. */
@@ -31,7 +31,8 @@ export async function continueRows(
     Math.min(typeof count === 'number' ? count : count[r], contextLength - row.length),
   );
   const longest = rows.reduce((most, row, r) => Math.max(most, row.length + Math.max(0, wanted[r])), 1);
-  const atOnce = Math.min(ROWS_AT_ONCE, Math.floor(cachedTokens(model.config, longest) / longest));
+  const cached = Math.floor(cachedTokens(model.config, longest) / longest);
+  const atOnce = Math.min(ROWS_AT_ONCE, cached, logitsAtOnce(model.config));
   // Rows of similar length together: padding is attended to by nobody, but computed.
   const order = rows
     .map((_, r) => r)

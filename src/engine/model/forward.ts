@@ -4,6 +4,7 @@ import { scoped, type TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import { BLOCK_OUTPUTS, type BlockOutput } from './graphs.ts';
 import type { LanguageModel } from './language-model.ts';
+import { runLayer } from './stretches.ts';
 import { TokenPlaces, type PastPlaces } from './token-places.ts';
 import type { WeightSet } from './weight-set.ts';
 
@@ -96,7 +97,7 @@ export async function forwardRows(
       throwIfCancelled(signal);
       const wanted = taps?.(layer) ?? [];
       const names = [...new Set<BlockOutput>([BLOCK_OUTPUTS.hidden, ...wanted])];
-      const outputs = await model.block(weights, layer, { hidden, places }, names);
+      const outputs = await runLayer(model, weights, layer, { hidden, places }, names);
       trackAll(scope, outputs);
       if (wanted.length > 0) await onTap?.(layer, outputs);
       scope.drop(hidden);

@@ -38,17 +38,30 @@ export interface BlockVariant {
   readonly overrides?: boolean;
 }
 
-/** The weights that a graph is given as float16, by the names of their inputs; the others are float32. */
-export type HalfInputs = ReadonlySet<string>;
+/** How a weight is given to a graph. */
+export interface WeightForm {
+  /** As float16; else float32. */
+  readonly half: boolean;
+  /** Rows of each of its blocks, which are inputs of their own ({@link blockInput}); one where it is whole. */
+  readonly blocks: readonly number[];
+}
 
-const NO_HALVES: HalfInputs = new Set();
+/** Forms by the names of weights' inputs; those that are not named are whole, and float32. */
+export type WeightForms = ReadonlyMap<string, WeightForm>;
+
+const PLAIN: WeightForms = new Map();
+
+/** The input that block `i` of a weight is given by. */
+export function blockInput(input: string, i: number): string {
+  return `${input}_block_${i}`;
+}
 
 /** token_ids, position_ids int32 [batch, sequence] → hidden [batch, sequence, D]. */
-export function embeddingGraph(family: Family, halves = NO_HALVES): GraphBuilder {
+export function embeddingGraph(family: Family, forms = PLAIN): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-embedding`);
   const ids = g.input('token_ids', 'int32', ['batch', 'sequence']);
   const positions = g.input('position_ids', 'int32', ['batch', 'sequence']);
-  g.output('hidden', family.embed(g, ids, positions, weightInputs(g, family.embeddingWeights(), halves)));
+  g.output('hidden', family.embed(g, ids, positions, weightInputs(g, family.embeddingWeights(), forms)));
   return g;
 }
 
@@ -57,22 +70,17 @@ export function embeddingGraph(family: Family, halves = NO_HALVES): GraphBuilder
  * the family asks for them, position_ids int32 [batch, sequence], rotary_cos and rotary_sin [batch, 1, sequence, rotarySize / 2]
  * → {@link BLOCK_OUTPUTS}.
  */
-export function blockGraph(
-  family: Family,
-  kind: LayerKind,
-  variant: BlockVariant = {},
-  halves = NO_HALVES,
-): GraphBuilder {
+export function blockGraph(family: Family, kind: LayerKind, variant: BlockVariant = {}, forms = PLAIN): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-${blockLabel(kind, variant)}`);
-  const { outputs } = forwardBlock(g, family, kind, variant, halves);
+  const { outputs } = forwardBlock(g, family, kind, variant, forms);
   for (const name of Object.values(BLOCK_OUTPUTS)) g.output(name, outputs[name]);
   return g;
 }
 
 /** The block's inputs and hidden_gradient [batch, sequence, D] → hidden_in_gradient; recomputes the forward pass. */
-export function blockGradientGraph(family: Family, kind: LayerKind, past: boolean, halves = NO_HALVES): GraphBuilder {
+export function blockGradientGraph(family: Family, kind: LayerKind, past: boolean, forms = PLAIN): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-${blockLabel(kind, { past })}-gradient`);
-  const { hidden, outputs } = forwardBlock(g, family, kind, { past }, halves);
+  const { hidden, outputs } = forwardBlock(g, family, kind, { past }, forms);
   const gradient = g.input('hidden_gradient', 'float32', hidden.shape);
   const [hiddenGradient] = differentiate(g, [{ value: outputs[BLOCK_OUTPUTS.hidden], gradient }], [hidden]);
   g.output('hidden_in_gradient', hiddenGradient);
@@ -80,24 +88,24 @@ export function blockGradientGraph(family: Family, kind: LayerKind, past: boolea
 }
 
 /** hidden [rows, D] → logits [rows, V]. */
-export function headGraph(family: Family, halves = NO_HALVES): GraphBuilder {
+export function headGraph(family: Family, forms = PLAIN): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-head`);
-  g.output('logits', forwardHead(g, family, ['rows'], halves).logits);
+  g.output('logits', forwardHead(g, family, ['rows'], forms).logits);
   return g;
 }
 
 /** hidden [cells, samples, D] → probabilities [cells, V], the mean over each cell's samples. */
-export function meanProbabilityGraph(family: Family, halves = NO_HALVES): GraphBuilder {
+export function meanProbabilityGraph(family: Family, forms = PLAIN): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-mean-probability`);
-  const { logits } = forwardHead(g, family, ['cells', 'samples'], halves);
+  const { logits } = forwardHead(g, family, ['cells', 'samples'], forms);
   g.output('probabilities', g.reduceMean(g.softmax(logits), [1], false));
   return g;
 }
 
 /** hidden [rows, D], logits_gradient [rows, V] → hidden_gradient [rows, D]. */
-export function headGradientGraph(family: Family, halves = NO_HALVES): GraphBuilder {
+export function headGradientGraph(family: Family, forms = PLAIN): GraphBuilder {
   const g = new GraphBuilder(`${family.config.modelType}-head-gradient`);
-  const { hidden, logits } = forwardHead(g, family, ['rows'], halves);
+  const { hidden, logits } = forwardHead(g, family, ['rows'], forms);
   const gradient = g.input('logits_gradient', 'float32', logits.shape);
   g.output('hidden_gradient', differentiate(g, [{ value: logits, gradient }], [hidden])[0]);
   return g;
@@ -108,10 +116,10 @@ export function blockLabel({ name }: LayerKind, { past = false, overrides = fals
   return `block-${name}${past ? '-past' : ''}${overrides ? '-overrides' : ''}`;
 }
 
-/** table [rows, width], float16, and ids int32 [count] → rows [count, width], float32. */
-export function tableRowsGraph(rows: number, width: number): GraphBuilder {
+/** table [rows, width] in its form and ids int32 [count] → taken [count, width]. */
+export function tableRowsGraph([rows, width]: readonly number[], form: WeightForm): GraphBuilder {
   const g = new GraphBuilder('table-rows');
-  const table = g.widen(g.input('table', 'float16', [rows, width]));
+  const table = weightInput(g, 'table', [rows, width], form);
   g.output('taken', g.gather(table, g.input('ids', 'int32', ['count']), 0));
   return g;
 }
@@ -127,10 +135,10 @@ function forwardHead(
   g: GraphBuilder,
   family: Family,
   rows: readonly string[],
-  halves: HalfInputs,
+  forms: WeightForms,
 ): { hidden: Value; logits: Value } {
   const hidden = g.input('hidden', 'float32', [...rows, family.config.hiddenSize]);
-  return { hidden, logits: family.head(g, hidden, weightInputs(g, family.headWeights(), halves)) };
+  return { hidden, logits: family.head(g, hidden, weightInputs(g, family.headWeights(), forms)) };
 }
 
 function forwardBlock(
@@ -138,7 +146,7 @@ function forwardBlock(
   family: Family,
   kind: LayerKind,
   { past = false, overrides = false }: BlockVariant,
-  halves: HalfInputs,
+  forms: WeightForms,
 ): { hidden: Value; outputs: Record<string, Value> } {
   const { config } = family;
   const { hiddenSize } = config;
@@ -163,7 +171,7 @@ function forwardBlock(
       rotary ??= { cos: g.input('rotary_cos', 'float32', shape), sin: g.input('rotary_sin', 'float32', shape) };
       return rotary;
     },
-    weight: weightInputs(g, family.blockWeights(layer), halves),
+    weight: weightInputs(g, family.blockWeights(layer), forms),
     attend: (query, key, value, scale, cap = null) => {
       outputs[BLOCK_OUTPUTS.presentKey] = key;
       outputs[BLOCK_OUTPUTS.presentValue] = value;
@@ -190,18 +198,31 @@ function forwardBlock(
 }
 
 /** Declares the weights' inputs, in the order of the bindings; all of them come out as float32. */
-function weightInputs(g: GraphBuilder, bindings: readonly WeightBinding[], halves: HalfInputs): WeightInputs {
+function weightInputs(g: GraphBuilder, bindings: readonly WeightBinding[], forms: WeightForms): WeightInputs {
   const values = new Map(
-    bindings.map(({ input, shape }) => [
-      input,
-      halves.has(input) ? g.widen(g.input(input, 'float16', shape)) : g.input(input, 'float32', shape),
-    ]),
+    bindings.map(({ input, shape }) => {
+      const form = forms.get(input) ?? { half: false, blocks: [shape[0]] };
+      return [input, weightInput(g, input, shape, form)];
+    }),
   );
   return (input) => {
     const value = values.get(input);
     if (!value) throw new GraphError(`Graph ${g.name} has no weight “${input}”.`);
     return value;
   };
+}
+
+/** Declares a weight's input, or those of its blocks. */
+function weightInput(g: GraphBuilder, input: string, shape: readonly number[], { half, blocks }: WeightForm): Value {
+  const declared = (name: string, rows: number): Value => {
+    const dims = [rows, ...shape.slice(1)];
+    return half ? g.widen(g.input(name, 'float16', dims)) : g.input(name, 'float32', dims);
+  };
+  if (blocks.length === 1) return declared(input, shape[0]);
+  return g.concat(
+    blocks.map((rows, i) => declared(blockInput(input, i), rows)),
+    0,
+  );
 }
 
 /** What is computed where `keep` is 1, a given value where it is 0; with 1 everywhere, bit for bit what is computed. */

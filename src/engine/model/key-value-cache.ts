@@ -6,6 +6,7 @@ import type { ModelConfig } from '../families/family.ts';
 import { embedRows, placesOf, takeRows, type TokenBatch } from './forward.ts';
 import { BLOCK_OUTPUTS } from './graphs.ts';
 import type { LanguageModel, LayerPast } from './language-model.ts';
+import { runLayer } from './stretches.ts';
 import type { PastPlaces } from './token-places.ts';
 import type { WeightSet } from './weight-set.ts';
 
@@ -85,7 +86,7 @@ export class KeyValueCache {
         const past = this.#layers.at(layer) ?? null;
         const inputs = { hidden, places, ...(past && { past }) };
         const wanted = keep ? OUTPUTS : OUTPUTS.slice(0, 1);
-        const outputs = await model.block(this.#weights, layer, inputs, wanted);
+        const outputs = await runLayer(model, this.#weights, layer, inputs, wanted);
         for (const name of wanted) scope.track(outputs[name]);
         scope.drop(hidden);
         hidden = outputs.hidden_out;

@@ -15,6 +15,7 @@ import type { TensorIndex } from '../weights/tensor-index.ts';
 import {
   blockGradientGraph,
   blockGraph,
+  blockInput,
   blockLabel,
   embeddingGraph,
   headGradientGraph,
@@ -24,8 +25,10 @@ import {
   wideningGraph,
   type BlockOutput,
   type BlockVariant,
-  type HalfInputs,
+  type WeightForm,
+  type WeightForms,
 } from './graphs.ts';
+import { needsOf, weightsOf } from './needs.ts';
 import type { TokenPlaces } from './token-places.ts';
 import { BaseWeights, type WeightSet } from './weight-set.ts';
 
@@ -81,7 +84,7 @@ export class LanguageModel {
   /**
    * Reads every weight of the family onto the device: matrices of 16 bits as they are where the device computes with them, all else
    * as float32.
-   * @throws ModelError when a tensor is missing, has another shape than config.json says, or holds a value that is not finite
+   * @throws ModelError as {@link needsOf}, and for a value that is not finite
    */
   static async load(
     family: Family,
@@ -91,31 +94,17 @@ export class LanguageModel {
     onProgress?: (done: number, total: number) => void,
     signal?: AbortSignal,
   ): Promise<LanguageModel> {
-    const bindings = new Map<string, WeightBinding>();
-    const layers = Array.from({ length: family.config.layerCount }, (_, layer) => family.blockWeights(layer)).flat();
-    for (const binding of [...family.embeddingWeights(), ...layers, ...family.headWeights()]) {
-      bindings.set(binding.tensor, binding);
-    }
-    for (const { tensor, shape } of bindings.values()) {
-      const entry = index.get(tensor);
-      if (!entry) throw new ModelError(`The weights have no tensor “${tensor}”, which config.json asks for.`);
-      if (entry.shape.join() !== shape.join()) {
-        throw new ModelError(
-          `The tensor “${tensor}” has shape [${entry.shape.join(', ')}]; config.json asks for [${shape.join(', ')}].`,
-        );
-      }
-    }
-    const tensors = new Map<string, Tensor>();
+    needsOf(family, index, runtime.device);
+    const bindings = weightsOf(family);
+    const tensors = new Map<string, Tensor[]>();
     try {
-      for (const { tensor, shape } of bindings.values()) {
-        tensors.set(
-          tensor,
-          runtime.device.upload(await readWeight(index, tensor, runtime.device, signal), shape, tensor),
-        );
-        onProgress?.(tensors.size, bindings.size);
+      for (const binding of bindings) {
+        const values = await readWeight(index, binding.tensor, runtime.device, signal);
+        tensors.set(binding.tensor, uploadWeight(runtime.device, binding, values));
+        onProgress?.(tensors.size, bindings.length);
       }
     } catch (error) {
-      for (const tensor of tensors.values()) tensor.dispose();
+      new BaseWeights(tensors).dispose();
       throw error;
     }
     return new LanguageModel(family, runtime, linalg, new BaseWeights(tensors));
@@ -127,8 +116,8 @@ export class LanguageModel {
 
   /** token_ids, position_ids int32 [batch, sequence] → [batch, sequence, D]. */
   async embed(weights: WeightSet, tokenIds: Tensor, positionIds: Tensor): Promise<Tensor> {
-    const { feeds, halves, label } = bind(this.family.embeddingWeights(), weights);
-    const { session } = await this.#graph(`embedding${label}`, () => embeddingGraph(this.family, halves));
+    const { feeds, forms, label } = bind(this.family.embeddingWeights(), weights);
+    const { session } = await this.#graph(`embedding${label}`, () => embeddingGraph(this.family, forms));
     return (await session.run({ token_ids: tokenIds, position_ids: positionIds, ...feeds }, ['hidden'])).hidden;
   }
 
@@ -141,9 +130,9 @@ export class LanguageModel {
   ): Promise<Record<Name, Tensor>> {
     const kind = this.config.layerKinds[layer];
     const variant = variantOf(inputs);
-    const { feeds, halves, label } = bind(this.family.blockWeights(layer), weights);
+    const { feeds, forms, label } = bind(this.family.blockWeights(layer), weights);
     const graph = await this.#graph(`${blockLabel(kind, variant)}${label}`, () =>
-      blockGraph(this.family, kind, variant, halves),
+      blockGraph(this.family, kind, variant, forms),
     );
     return graph.session.run({ ...blockFeeds(inputs, kind, graph), ...feeds }, outputs);
   }
@@ -152,9 +141,9 @@ export class LanguageModel {
   async blockGradient(weights: WeightSet, layer: number, inputs: BlockInputs, hiddenGradient: Tensor): Promise<Tensor> {
     const kind = this.config.layerKinds[layer];
     const { past } = variantOf(inputs);
-    const { feeds, halves, label } = bind(this.family.blockWeights(layer), weights);
+    const { feeds, forms, label } = bind(this.family.blockWeights(layer), weights);
     const graph = await this.#graph(`${blockLabel(kind, { past })}-gradient${label}`, () =>
-      blockGradientGraph(this.family, kind, past, halves),
+      blockGradientGraph(this.family, kind, past, forms),
     );
     const given = { ...blockFeeds(inputs, kind, graph), ...feeds, hidden_gradient: hiddenGradient };
     return (await graph.session.run(given, ['hidden_in_gradient'])).hidden_in_gradient;
@@ -162,22 +151,22 @@ export class LanguageModel {
 
   /** hidden [rows, D] → logits [rows, V]. */
   async logits(weights: WeightSet, hidden: Tensor): Promise<Tensor> {
-    const { feeds, halves, label } = bind(this.family.headWeights(), weights);
-    const { session } = await this.#graph(`head${label}`, () => headGraph(this.family, halves));
+    const { feeds, forms, label } = bind(this.family.headWeights(), weights);
+    const { session } = await this.#graph(`head${label}`, () => headGraph(this.family, forms));
     return (await session.run({ hidden, ...feeds }, ['logits'])).logits;
   }
 
   /** hidden [cells, samples, D] → next-token probabilities [cells, V], the mean over each cell's samples. */
   async meanProbabilities(weights: WeightSet, hidden: Tensor): Promise<Tensor> {
-    const { feeds, halves, label } = bind(this.family.headWeights(), weights);
-    const { session } = await this.#graph(`mean-probability${label}`, () => meanProbabilityGraph(this.family, halves));
+    const { feeds, forms, label } = bind(this.family.headWeights(), weights);
+    const { session } = await this.#graph(`mean-probability${label}`, () => meanProbabilityGraph(this.family, forms));
     return (await session.run({ hidden, ...feeds }, ['probabilities'])).probabilities;
   }
 
   /** Gradient with respect to the head's input [rows, D], given that with respect to the logits [rows, V]. */
   async logitsGradient(weights: WeightSet, hidden: Tensor, logitsGradient: Tensor): Promise<Tensor> {
-    const { feeds, halves, label } = bind(this.family.headWeights(), weights);
-    const { session } = await this.#graph(`head-gradient${label}`, () => headGradientGraph(this.family, halves));
+    const { feeds, forms, label } = bind(this.family.headWeights(), weights);
+    const { session } = await this.#graph(`head-gradient${label}`, () => headGradientGraph(this.family, forms));
     const given = { hidden, logits_gradient: logitsGradient, ...feeds };
     return (await session.run(given, ['hidden_gradient'])).hidden_gradient;
   }
@@ -192,11 +181,14 @@ export class LanguageModel {
 
   /** Rows of a weight [rows, width], as float32: [count, width]. `ids` is int32 [count]. */
   async weightRows(weights: WeightSet, name: string, ids: Tensor): Promise<Tensor> {
-    const table = weights.get(name);
-    if (table.type === 'float32') return this.linalg.gatherRows(table, ids);
-    const [rows, width] = table.dims;
-    const { session } = await this.#graph(`table-rows-${rows}x${width}`, () => tableRowsGraph(rows, width));
-    return (await session.run({ table, ids }, ['taken'])).taken;
+    const blocks = weights.blocks(name);
+    if (blocks.length === 1 && blocks[0].type === 'float32') return this.linalg.gatherRows(blocks[0], ids);
+    const form = formOf(blocks);
+    const shape = [form.blocks.reduce((sum, rows) => sum + rows), blocks[0].dims[1]];
+    const { session } = await this.#graph(`table-rows-${shape.join('x')}${labelOf('table', form)}`, () =>
+      tableRowsGraph(shape, form),
+    );
+    return (await session.run({ ...feedsOf('table', blocks), ids }, ['taken'])).taken;
   }
 
   async dispose(): Promise<void> {
@@ -245,22 +237,60 @@ async function readWeight(
   );
 }
 
-/** Weights as inputs of a graph, and which graph that is: those that are halves are declared so. */
+/** Bytes of the block of a table that a graph makes wider at once. */
+const WIDENED_BYTES = 128 * 2 ** 20;
+
+/** Puts a weight on the device: a table in blocks of rows where it is, as float32, more than a kernel may read there. */
+function uploadWeight(
+  device: Device,
+  { tensor, shape, table = false }: WeightBinding,
+  values: Float32Array | Uint16Array,
+): Tensor[] {
+  const half = values instanceof Uint16Array;
+  const [rows, width] = shape;
+  const bytes = half ? Math.min(device.largestBinding, WIDENED_BYTES) : device.largestBinding;
+  const atOnce = Math.max(1, Math.floor(bytes / (4 * width)));
+  if (!table || rows <= atOnce) return [device.upload(values, shape, tensor)];
+  return Array.from({ length: Math.ceil(rows / atOnce) }, (_, i) => {
+    const [start, end] = [i * atOnce, Math.min(rows, (i + 1) * atOnce)];
+    return device.upload(values.subarray(start * width, end * width), [end - start, width], `${tensor}, block ${i}`);
+  });
+}
+
+/** Weights as inputs of a graph, and which graph that is. */
 interface BoundWeights {
   readonly feeds: Readonly<Record<string, Tensor>>;
-  readonly halves: HalfInputs;
-  /** Tells graphs apart that differ in `halves`; empty where there are none. */
+  readonly forms: WeightForms;
+  /** Tells graphs apart that differ in `forms`; empty where all weights are whole and float32. */
   readonly label: string;
 }
 
 function bind(bindings: readonly WeightBinding[], weights: WeightSet): BoundWeights {
-  const bound = bindings.map(({ input, tensor }): [string, Tensor] => [input, weights.get(tensor)]);
-  const halves = bound.filter(([, { type }]) => type === 'float16').map(([input]) => input);
-  return {
-    feeds: Object.fromEntries(bound),
-    halves: new Set(halves),
-    label: halves.length > 0 ? ` halves ${halves.join()}` : '',
-  };
+  const feeds: Record<string, Tensor> = {};
+  const forms = new Map<string, WeightForm>();
+  let label = '';
+  for (const { input, tensor } of bindings) {
+    const blocks = weights.blocks(tensor);
+    const form = formOf(blocks);
+    Object.assign(feeds, feedsOf(input, blocks));
+    forms.set(input, form);
+    label += labelOf(input, form);
+  }
+  return { feeds, forms, label };
+}
+
+function formOf(blocks: readonly Tensor[]): WeightForm {
+  return { half: blocks[0].type === 'float16', blocks: blocks.map(({ dims }) => dims[0]) };
+}
+
+function feedsOf(input: string, blocks: readonly Tensor[]): Record<string, Tensor> {
+  if (blocks.length === 1) return { [input]: blocks[0] };
+  return Object.fromEntries(blocks.map((block, i) => [blockInput(input, i), block]));
+}
+
+function labelOf(input: string, { half, blocks }: WeightForm): string {
+  const cut = blocks.length > 1 ? ` in ${blocks.length} blocks` : '';
+  return half || cut ? ` ${input}${half ? ' as halves' : ''}${cut}` : '';
 }
 
 function variantOf({ past, overrides }: BlockInputs): Required<BlockVariant> {

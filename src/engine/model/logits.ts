@@ -1,5 +1,6 @@
 /** Logits after chosen tokens of many rows, in batches; rows that begin alike share the keys and values of what they have in common. */
 import { throwIfCancelled } from '../errors.ts';
+import type { ModelConfig } from '../families/family.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
@@ -7,6 +8,14 @@ import { batchesByLength, batchOf, forwardRows, gatherTokens, TOKENS_PER_BATCH }
 import { cachedTokens, KeyValueCache } from './key-value-cache.ts';
 import type { LanguageModel } from './language-model.ts';
 import type { WeightSet } from './weight-set.ts';
+
+/** Bytes of logits that are computed and read back at once. */
+const LOGIT_BYTES = 64 * 2 ** 20;
+
+/** Places whose logits [V] are taken at once. */
+export function logitsAtOnce({ vocabularySize }: ModelConfig): number {
+  return Math.max(1, Math.floor(LOGIT_BYTES / (4 * vocabularySize)));
+}
 
 /** A row whose logits are wanted after each of its tokens from index `from` on. */
 export interface LogitRow {
@@ -52,20 +61,24 @@ export async function visitLogits(
   }
 }
 
-/** Next-token logits [V] after the last token of every row, in the order given. */
-export async function nextTokenLogits(
+/** Hands out the logits after the last token of every row. */
+export async function visitNextTokens(
   model: LanguageModel,
   weights: WeightSet,
   rows: readonly (readonly number[])[],
+  visit: (row: number, logits: Float32Array) => void,
   signal?: AbortSignal,
-): Promise<Float32Array[]> {
-  const results = new Array<Float32Array>(rows.length);
+): Promise<void> {
   const last = rows.map((ids) => ({ ids, from: ids.length - 1 }));
-  const keep = (row: number, _: number, logits: Float32Array): void => {
-    results[row] = logits.slice();
-  };
-  await visitLogits(model, weights, last, keep, signal);
-  return results;
+  await visitLogits(
+    model,
+    weights,
+    last,
+    (row, _, logits) => {
+      visit(row, logits);
+    },
+    signal,
+  );
 }
 
 /** Rows that begin with the same tokens, up to the first one whose logits are wanted. */
@@ -130,16 +143,20 @@ async function visitPlaces(
   places: readonly { readonly at: number; readonly place: number; readonly row: number; readonly token: number }[],
   visit: VisitLogits,
 ): Promise<void> {
-  const logits = await logitsAt(
-    model,
-    weights,
-    hidden,
-    places.map(({ place }) => place),
-    places.map(({ at }) => at),
-  );
-  places.forEach(({ row, token }, i) => {
-    visit(row, token, logits[i]);
-  });
+  const atOnce = logitsAtOnce(model.config);
+  for (let start = 0; start < places.length; start += atOnce) {
+    const some = places.slice(start, start + atOnce);
+    const logits = await logitsAt(
+      model,
+      weights,
+      hidden,
+      some.map(({ place }) => place),
+      some.map(({ at }) => at),
+    );
+    some.forEach(({ row, token }, i) => {
+      visit(row, token, logits[i]);
+    });
+  }
 }
 
 /** Logits [V] at one place of each of `rows` (of all of them in turn when absent) of hidden states [batch, sequence, D]. */

@@ -127,6 +127,22 @@ export class TokenPlaces implements Disposable {
     });
   }
 
+  /** `length` tokens of every row from its token `start` on; those before are its past, in as many places as there are tokens in all. */
+  stretch(start: number, length: number): TokenPlaces {
+    const { rows, length: whole, past } = this.#options;
+    const pastLength = past?.length ?? 0;
+    const positionOf = (row: number, place: number): number | null => {
+      if (place < pastLength) return past!.positionOf(row, place);
+      return place - pastLength < start ? this.#positionOf(row, place - pastLength) : null;
+    };
+    return new TokenPlaces(this.#device, this.#contextLength, {
+      rows,
+      length,
+      offsets: Array.from({ length: rows }, (_, row) => (this.#options.offsets?.[row] ?? 0) + start),
+      past: { length: pastLength + whole, positionOf },
+    });
+  }
+
   dispose(): void {
     this.#scope.dispose();
     this.#tensors.clear();

@@ -3,31 +3,45 @@ import { ModelError } from '../errors.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 
 export interface WeightSet {
-  /** @throws ModelError when the model has no such tensor. */
+  /** @throws ModelError when the model has no such tensor, or has it in blocks */
   get(name: string): Tensor;
+  /** The same as it lies on the device: whole, or a table too large for a kernel in blocks of rows. @throws ModelError */
+  blocks(name: string): readonly Tensor[];
 }
 
 /** The model's own weights on the device, as float32 or, matrices of 16 bits, as float16. Never written to after loading. */
 export class BaseWeights implements WeightSet {
-  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #tensors: ReadonlyMap<string, readonly Tensor[]>;
 
-  constructor(tensors: ReadonlyMap<string, Tensor>) {
+  /** @param tensors whole, or in blocks of rows */
+  constructor(tensors: ReadonlyMap<string, readonly Tensor[]>) {
     this.#tensors = tensors;
   }
 
   /** Bytes of all of them. */
   get byteLength(): number {
-    return [...this.#tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return [...this.#tensors.values()].flat().reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   get(name: string): Tensor {
-    const tensor = this.#tensors.get(name);
-    if (!tensor) throw new ModelError(`The model has no tensor “${name}”.`);
-    return tensor;
+    const [tensor, ...more] = this.blocks(name);
+    if (more.length === 0) return tensor;
+    throw new ModelError(
+      `The tensor “${name}” is larger than this device lets a kernel read, and lies there in blocks.`,
+      {
+        next: 'Where it has to be changed, use the WASM backend (?backend=wasm).',
+      },
+    );
+  }
+
+  blocks(name: string): readonly Tensor[] {
+    const blocks = this.#tensors.get(name);
+    if (!blocks) throw new ModelError(`The model has no tensor “${name}”.`);
+    return blocks;
   }
 
   dispose(): void {
-    for (const tensor of this.#tensors.values()) tensor.dispose();
+    for (const tensor of [...this.#tensors.values()].flat()) tensor.dispose();
   }
 }
 
@@ -42,6 +56,11 @@ export class EditedWeights implements WeightSet {
 
   get(name: string): Tensor {
     return this.#replaced.get(name) ?? this.#base.get(name);
+  }
+
+  blocks(name: string): readonly Tensor[] {
+    const replaced = this.#replaced.get(name);
+    return replaced ? [replaced] : this.#base.blocks(name);
   }
 
   /** Names of the replaced tensors. */

@@ -9,6 +9,8 @@ export interface Device {
   readonly kind: 'cpu' | 'gpu';
   /** Whether graphs may read float16 here, and weights of 16 bits stay so. */
   readonly halves: boolean;
+  /** Bytes of the largest tensor that a graph may read. */
+  readonly largestBinding: number;
   /** A tensor on this device with a copy of `data`. */
   upload(data: TensorData, dims: readonly number[], label?: string): Tensor;
   /** A tensor of zeros on this device. */
@@ -30,14 +32,22 @@ export async function readFloats(device: Device, tensor: Tensor): Promise<Float3
   throw new DeviceError(`This tensor holds ${tensor.type} values, not float32.`);
 }
 
+/** Of a tensor that the runtime copies into its memory, which has 4 GiB at most. */
+const CPU_BINDING = 2 ** 31;
+
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly liveBuffers = 0;
   readonly halves: boolean;
+  readonly largestBinding: number;
 
-  /** @param halves half the memory for weights of 16 bits, which every run converts anew: slower where float32 fits */
-  constructor(halves = false) {
+  /**
+   * @param options.halves half the memory for weights of 16 bits, which every run converts anew: slower where float32 fits
+   * @param options.largestBinding what its memory allows when absent
+   */
+  constructor({ halves = false, largestBinding = CPU_BINDING }: { halves?: boolean; largestBinding?: number } = {}) {
     this.halves = halves;
+    this.largestBinding = largestBinding;
   }
 
   upload(data: TensorData, dims: readonly number[]): Tensor {
@@ -95,11 +105,13 @@ export class GpuDevice implements Device {
   readonly kind = 'gpu';
   readonly gpu: GPUDevice;
   readonly halves: boolean;
+  readonly largestBinding: number;
   #live = 0;
 
   constructor(gpu: GPUDevice) {
     this.gpu = gpu;
     this.halves = gpu.features.has('shader-f16');
+    this.largestBinding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
   }
 
   get liveBuffers(): number {

@@ -7,11 +7,10 @@ import { importRecords } from '../../../src/engine/evaluation/import.ts';
 import { PROMPT_GROUPS, type EvaluationRecord, type PromptGroup } from '../../../src/engine/evaluation/records.ts';
 import { scoreAnswers } from '../../../src/engine/evaluation/score.ts';
 import { CancelledError, RequestError } from '../../../src/engine/errors.ts';
-import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { argmax, logProbability } from '../../../src/engine/model/sampling.ts';
 import { caseFiles } from '../../../src/engine/evaluation/report.ts';
 import { expectBelow } from '../compare.ts';
-import { DEMO_MODEL, golden, openModel, scaledWeights } from '../support.ts';
+import { DEMO_MODEL, golden, nextTokenLogits, openModel, scaledWeights } from '../support.ts';
 import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 interface EvaluationGolden {

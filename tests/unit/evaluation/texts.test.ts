@@ -8,10 +8,9 @@ import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
 import { ReferenceTexts } from '../../../src/engine/evaluation/reference-texts.ts';
 import { treebankWords } from '../../../src/engine/evaluation/words.ts';
 import { continueRows } from '../../../src/engine/model/decoding.ts';
-import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { argmax, largest } from '../../../src/engine/model/sampling.ts';
 import { expectBelow } from '../compare.ts';
-import { DEMO_MODEL, golden, openModel } from '../support.ts';
+import { DEMO_MODEL, golden, nextTokenLogits, openModel } from '../support.ts';
 import type { ModelSession } from '../../../src/engine/session/session.ts';
 
 interface TextsGolden {

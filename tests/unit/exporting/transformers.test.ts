@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPatchFile } from '../../../src/engine/patches/patch-file.ts';
-import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { memorySource } from '../../../src/engine/weights/byte-source.ts';
 import { collect } from '../../../src/engine/weights/safetensors-writer.ts';
 import { readFloats, readSafetensors, type SafetensorsFile } from '../../../src/engine/weights/safetensors.ts';
@@ -16,7 +15,7 @@ import { predict, promptIds } from '../../../src/engine/session/asking.ts';
 import { exportModel } from '../../../src/engine/session/export.ts';
 import type { ModelSession } from '../../../src/engine/session/session.ts';
 import { settingsSchemas } from '../../../src/engine/methods/registry.ts';
-import { DEMO_MODEL, golden, openModel } from '../support.ts';
+import { DEMO_MODEL, golden, nextTokenLogits, openModel } from '../support.ts';
 import { bytesOf } from '../weights/support.ts';
 
 interface ExportGolden {

@@ -3,11 +3,11 @@ import { expect } from 'vitest';
 import { batchOf, forwardRows, gatherTokens, placesOf } from '../../../src/engine/model/forward.ts';
 import { BLOCK_OUTPUTS } from '../../../src/engine/model/graphs.ts';
 import type { LanguageModel } from '../../../src/engine/model/language-model.ts';
-import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import { expectBelow, relativeError } from '../compare.ts';
 import { withDeltas, type LayerDelta } from './deltas.ts';
 import { gradientThrough, runBlocks } from './passes.ts';
+import { nextTokenLogits } from '../support.ts';
 
 /** What the blocks make of a row's last token. */
 export interface ActivationGolden {

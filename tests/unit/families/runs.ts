@@ -2,7 +2,6 @@
 import { expect } from 'vitest';
 import type { MemitSettings } from '../../../src/engine/methods/memit/settings.ts';
 import { spreadUpdates } from '../../../src/engine/methods/memit/spread.ts';
-import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import type { LanguageModel } from '../../../src/engine/model/language-model.ts';
 import { EditedWeights } from '../../../src/engine/model/weight-set.ts';
 import { computeSecondMoments } from '../../../src/engine/statistics/second-moment.ts';
@@ -14,6 +13,7 @@ import type { GridSpec } from '../../../src/engine/tracing/settings.ts';
 import { subjectNoise } from '../../../src/engine/tracing/subject-noise.ts';
 import { tracePrompt } from '../../../src/engine/tracing/trace.ts';
 import { expectBelow, relativeError } from '../compare.ts';
+import { nextTokenLogits } from '../support.ts';
 
 interface Row {
   ids: number[];

@@ -1,16 +1,11 @@
 /** Weights of 16 bits that stay so on the device: the model computes what it computes with the same values in float32. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { startWasm } from '../../../src/cli/backend.ts';
 import { createFamily } from '../../../src/engine/families/registry.ts';
 import { projectionOf } from '../../../src/engine/families/family.ts';
-import { CpuLinearAlgebra } from '../../../src/engine/linalg/cpu.ts';
 import { batchOf, forwardRows, placesOf } from '../../../src/engine/model/forward.ts';
 import { LanguageModel } from '../../../src/engine/model/language-model.ts';
-import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { EditedWeights } from '../../../src/engine/model/weight-set.ts';
-import { CpuDevice } from '../../../src/engine/runtime/device.ts';
-import { Runtime } from '../../../src/engine/runtime/runtime.ts';
 import { Tensor } from '../../../src/engine/runtime/tensor.ts';
 import { memorySource } from '../../../src/engine/weights/byte-source.ts';
 import { encodeFloats, type FloatDtype } from '../../../src/engine/weights/dtype.ts';
@@ -18,6 +13,7 @@ import { collect, safetensorsParts } from '../../../src/engine/weights/safetenso
 import type { TensorIndex } from '../../../src/engine/weights/tensor-index.ts';
 import { indexOf } from '../families/load.ts';
 import { randomFloats } from '../weights/support.ts';
+import { cpuBackend, nextTokenLogits } from '../support.ts';
 
 const FOLDERS = { gpt2: 'tests/reference/models/family-gpt2', llama: 'tests/reference/models/family-llama' };
 type Name = keyof typeof FOLDERS;
@@ -37,11 +33,9 @@ async function rounded(folder: string, dtype: FloatDtype, tiny: string | null = 
 }
 
 async function load(folder: string, index: TensorIndex, halves: boolean): Promise<LanguageModel> {
-  await startWasm(1);
-  const device = new CpuDevice(halves);
-  const ort = await import('onnxruntime-web');
+  const { runtime, linalg } = await cpuBackend({ halves });
   const config: unknown = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'));
-  return LanguageModel.load(createFamily(config, index), index, new Runtime(ort, device), new CpuLinearAlgebra(device));
+  return LanguageModel.load(createFamily(config, index), index, runtime, linalg);
 }
 
 const ROWS = [

@@ -11,7 +11,6 @@ import type { MethodEvent } from '../../../src/engine/methods/method.ts';
 import { runReportSchema } from '../../../src/engine/methods/report.ts';
 import { batchOf, forwardRows, gatherTokens, placesOf } from '../../../src/engine/model/forward.ts';
 import { BLOCK_OUTPUTS } from '../../../src/engine/model/graphs.ts';
-import { nextTokenLogits } from '../../../src/engine/model/logits.ts';
 import { logProbability } from '../../../src/engine/model/sampling.ts';
 import { EditedWeights, type WeightSet } from '../../../src/engine/model/weight-set.ts';
 import { applyPatches } from '../../../src/engine/patches/apply.ts';
@@ -25,7 +24,7 @@ import { buildEditPrompts, type EditPrompts } from '../../../src/engine/targets/
 import { LOSS_THRESHOLD, type EditTarget } from '../../../src/engine/targets/target.ts';
 import type { EditRequest } from '../../../src/engine/tokens/request.ts';
 import { expectBelow, relativeError } from '../compare.ts';
-import { lowRank } from '../support.ts';
+import { lowRank, nextTokenLogits } from '../support.ts';
 import { openTiny } from '../tiny.ts';
 
 const settings: MemitSettings = {

@@ -13,6 +13,7 @@ import {
 } from '../shapes.ts';
 import { narrowSource, widen } from './cast.ts';
 import { axisOf, int64, show } from './checks.ts';
+import { gatherFromBlocks, rowBlocks } from './row-blocks.ts';
 
 export function reshape(g: GraphBuilder, x: Value, shape: Shape): Value {
   const target =
@@ -122,6 +123,8 @@ export function gather(g: GraphBuilder, x: Value, indices: Value, axis: number):
   // Of a table of 16 bits only the rows that are taken are made wider.
   const narrow = narrowSource(g, x);
   if (narrow) return widen(g, gather(g, narrow, indices, axis));
+  const blocks = at === 0 && indices.type === 'int32' ? rowBlocks(g, x) : null;
+  if (blocks) return gatherFromBlocks(g, blocks, indices);
   return g.emit({
     op,
     inputs: [x, indices],

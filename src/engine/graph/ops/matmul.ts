@@ -4,6 +4,7 @@ import type { Value } from '../node.ts';
 import { broadcastShapes, productOfDims } from '../shapes.ts';
 import { unbroadcast } from './broadcast.ts';
 import { expectFloat, show } from './checks.ts';
+import { rowBlocks } from './row-blocks.ts';
 
 export function matmul(g: GraphBuilder, a: Value, b: Value): Value {
   const op = 'MatMul';
@@ -31,6 +32,11 @@ export function matmul(g: GraphBuilder, a: Value, b: Value): Value {
 export function matmulTransposed(g: GraphBuilder, a: Value, b: Value): Value {
   if (a.shape.length < 2 || b.shape.length !== 2 || a.shape.at(-1) !== b.shape[1]) {
     g.fail('Gemm', `${show(a)} and the transpose of ${show(b)} cannot be multiplied`);
+  }
+  const blocks = rowBlocks(g, b);
+  if (blocks) {
+    const parts = blocks.map(({ value }) => matmulTransposed(g, a, value));
+    return g.concat(parts, a.shape.length - 1);
   }
   return a.shape.length === 2 ? product(g, a, b, false, true) : matmul(g, a, swapLast(g, b));
 }

@@ -3,14 +3,13 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { MemitSettings } from '../../../../src/engine/methods/memit/settings.ts';
 import { runReportSchema, type RunReport } from '../../../../src/engine/methods/report.ts';
-import { nextTokenLogits } from '../../../../src/engine/model/logits.ts';
 import type { Patch } from '../../../../src/engine/patches/patch.ts';
 import { predict, promptIds } from '../../../../src/engine/session/asking.ts';
 import { runEdit } from '../../../../src/engine/session/editing.ts';
 import type { ModelSession } from '../../../../src/engine/session/session.ts';
 import { parseRequests } from '../../../../src/engine/tokens/request.ts';
 import { expectBelow, relativeError } from '../../compare.ts';
-import { lowRank } from '../../support.ts';
+import { lowRank, nextTokenLogits } from '../../support.ts';
 
 interface Prediction {
   id: number;
@@ -135,7 +134,8 @@ export function testParity(
       const outcome = report.layers[i];
       const relative = (actual: number, expected: number): number => Math.abs(actual - expected) / expected;
       expect(outcome.layer).toBe(layer.layer);
-      expect(relative(outcome.weightNorm, layer.weightNorm)).toBeLessThan(1e-5);
+      // PyTorch sums the squares in float32.
+      expect(relative(outcome.weightNorm, layer.weightNorm)).toBeLessThan(2e-5);
       expectBelow(`${name}: ‖ΔW‖ of layer ${layer.layer}`, relative(outcome.updateNorm, layer.updateNorm), 1e-3);
       const mean = layer.remainingNorms.reduce((sum, norm) => sum + norm, 0) / layer.remainingNorms.length;
       expect(relative(outcome.meanResidual, mean)).toBeLessThan(1e-3);
