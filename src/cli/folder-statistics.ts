@@ -1,6 +1,7 @@
-/** Computed statistics as files of a folder. */
+/** Computed statistics as files of a folder: one that the user names, or the user's cache. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cacheFolder } from './cache-folder.ts';
 import type { StatisticsStore } from '../engine/statistics/stored-statistics.ts';
 
 export class FolderStatistics implements StatisticsStore {
@@ -29,5 +30,20 @@ export class FolderStatistics implements StatisticsStore {
 
   #path(key: string): string {
     return join(this.#folder, `${key}.safetensors`);
+  }
+}
+
+/** In the user's cache folder. What cannot be written there is computed again: no reason to stop a run. */
+export class CachedStatistics extends FolderStatistics {
+  constructor() {
+    super(join(cacheFolder(), 'statistics'));
+  }
+
+  override async write(key: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await super.write(key, bytes);
+    } catch {
+      // A full disk, or a folder that is not to be written.
+    }
   }
 }

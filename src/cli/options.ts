@@ -6,7 +6,9 @@ import { AnswerFiles } from './answer-files.ts';
 import { startNodeBackend, type BackendName } from './backend.ts';
 import { collectPaths } from './files.ts';
 import { fileSource } from './folder-source.ts';
+import { CachedStatistics } from './folder-statistics.ts';
 import { modelNamed } from './model-location.ts';
+import { showNeeds } from './progress.ts';
 import { referenceData } from './reference-data.ts';
 
 export interface ModelOptions {
@@ -50,9 +52,15 @@ export async function withSession(
   const host = await startNodeBackend(backend);
   if (host.note !== null) process.stderr.write(`${host.note}\n`);
   try {
+    let told = false;
     const session = await openSession(await modelNamed(model), host, {
       data: referenceData(),
       answerStore: new AnswerFiles(),
+      statisticsStore: new CachedStatistics(),
+      onProgress: ({ needs }) => {
+        if (needs && !told) showNeeds(needs, host.runtime.device.kind);
+        told ||= needs !== undefined;
+      },
       ...options,
     });
     try {

@@ -1,4 +1,6 @@
 /** Progress on standard error. */
+import type { ModelNeeds } from '../engine/model/needs.ts';
+import type { Device } from '../engine/runtime/device.ts';
 import type { ModelDownloadProgress } from '../engine/sources/hub/download-model.ts';
 
 let shownPhase = '';
@@ -18,9 +20,23 @@ export function showCount(phase: string, done: number, total: number): void {
   showPhase(phase, done, total, `${done} of ${total}`);
 }
 
+/** What a model is about to take, and whether this machine has that much. */
+export function showNeeds({ weightBytes }: ModelNeeds, device: Device['kind']): void {
+  const where = device === 'gpu' ? 'of the GPU’s memory' : 'of memory';
+  process.stderr.write(`The model’s weights take ${megabytes(weightBytes)} ${where}.\n`);
+  if (device === 'cpu' && weightBytes > process.availableMemory()) {
+    process.stderr.write(
+      `Only ${megabytes(process.availableMemory())} are free now: close other programs, or use a smaller model.\n`,
+    );
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** Bytes, per cent and time left of a download. */
 export function showDownload({ stage, file, loaded, total, secondsLeft, reason }: ModelDownloadProgress): void {
-  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const left = secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`;
   const detail = stage === 'Waiting' ? reason : `${file}, ${megabytes(loaded)} of ${megabytes(total)}${left}`;
   showPhase('Downloading', loaded, total, detail);

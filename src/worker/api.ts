@@ -11,6 +11,7 @@ import type {
   Prediction,
   PromptComparison,
 } from '../engine/evaluation/compare.ts';
+import type { ModelNeeds } from '../engine/model/needs.ts';
 import type { MethodPhase } from '../engine/methods/method.ts';
 import type { SettingField } from '../engine/methods/setting-fields.ts';
 import type { MethodSettings } from '../engine/patches/patch.ts';
@@ -41,7 +42,7 @@ export type {
 };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 6;
+export const API_VERSION = 7;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -58,6 +59,8 @@ export interface LoadProgress {
   totalBytes: number;
   /** What is happening, in words: "Downloading", "Preparing the model", "Reading statistics". */
   stage: string;
+  /** What the model takes on the device, once its headers are read. */
+  needs?: ModelNeeds;
 }
 
 export interface Relation {
@@ -95,6 +98,7 @@ export interface ModelSummary {
   /** Tokens that the tokenizer has and the model has no row for. */
   unusableTokens: string[];
   backend: BackendReport;
+  needs: ModelNeeds;
   relations: Relation[];
   knowledge: KnowledgeView;
   /** What statistics come from: a file that came along, a text that did, the text that ships with the page, or nothing. */

@@ -1,6 +1,6 @@
 /** Models and patches that leave the page as files and come back. */
 import { readFile } from 'node:fs/promises';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import {
   deletePatch,
   downloadModel,
@@ -10,25 +10,15 @@ import {
   open,
   openModel,
   payload,
-  row,
   run,
   shownTokens,
   topToken,
+  typeFreePrompt,
   typeOneEdit,
 } from './fixtures/page.ts';
 
 const DEMO = 'public/models/demo';
 const TINY = 'tests/reference/models/tiny-gpt2';
-
-/** Adds the first row, with a prompt of one's own. */
-async function typeFreePrompt(page: Page, prompt: string, subject: string, object: string): Promise<void> {
-  await page.getByRole('button', { name: 'Add edit' }).click();
-  await row(page, 1).getByLabel('Relation').selectOption({ label: 'Free prompt…' });
-  await row(page, 1).getByRole('textbox', { name: 'Prompt' }).fill(prompt);
-  await row(page, 1).getByLabel('Subject').fill(subject);
-  await row(page, 1).getByLabel('New object').fill(object);
-  await expect(row(page, 1).getByRole('list', { name: /now/i }).getByRole('listitem')).toHaveCount(5);
-}
 
 test('a model of one’s own without statistics: predicts, and a run takes them over the text that ships', async ({
   page,

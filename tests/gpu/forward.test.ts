@@ -1,12 +1,13 @@
 /** Forward passes on WebGPU (Dawn) against `transformers`. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
+import { importWebGpuOrt, startNodeBackend, type NodeBackend } from '../../src/cli/backend.ts';
 import { folderSource } from '../../src/cli/folder-source.ts';
 import { continueRows } from '../../src/engine/model/decoding.ts';
 import { batchOf, placesOf } from '../../src/engine/model/forward.ts';
 import { visitLogits } from '../../src/engine/model/logits.ts';
 import { argmax } from '../../src/engine/model/sampling.ts';
-import { readFloats } from '../../src/engine/runtime/device.ts';
+import { GpuDevice, readFloats } from '../../src/engine/runtime/device.ts';
+import { Runtime } from '../../src/engine/runtime/runtime.ts';
 import { scoped } from '../../src/engine/runtime/scope.ts';
 import type { Tensor } from '../../src/engine/runtime/tensor.ts';
 import { loadFolder, type LoadedModel } from '../unit/families/load.ts';
@@ -57,6 +58,19 @@ describe.each(['gptj', 'opt', 'qwen3', 'gemma2'])('the family %s', (name) => {
     await gpu.model.dispose();
     await cpu.model.dispose();
   });
+});
+
+it('reads a table that is larger than a kernel may read in blocks', async () => {
+  // Smaller than the tables, larger than the other matrices.
+  const device = new GpuDevice((backend.runtime.device as GpuDevice).gpu, 15_000);
+  const runtime = new Runtime(await importWebGpuOrt(), device);
+  const { model } = await loadFolder('tests/reference/models/family-llama', undefined, { ...backend, runtime });
+  for (const { tensor, table } of [...model.family.embeddingWeights(), ...model.family.headWeights()]) {
+    expect(model.weights.blocks(tensor)).toHaveLength(table ? 2 : 1);
+  }
+  const worst = await worstLogit({ model }, familySequences('llama'));
+  expectBelow('WebGPU: logits of family llama in blocks, against their spread', worst, 1e-4);
+  await model.dispose();
 });
 
 /** Of random hidden states, for a random gradient of the output. */

@@ -1,5 +1,5 @@
 /** Below the header: what a model that was just opened has and lacks, and which one was open before a reload. */
-import { formatPlural } from '../format.ts';
+import { formatBytes, formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
@@ -34,6 +34,11 @@ const BENCHMARK_WORDS: Record<ModelSummary['knowledge']['origin'], string> = {
   none: 'None: import a file of records.',
 };
 
+function memoryWords({ needs, backend }: ModelSummary): string {
+  const where = backend.kind === 'webgpu' ? 'on the GPU' : 'of memory';
+  return `Its weights take ${formatBytes(needs.weightBytes)} ${where}, the statistics of every layer that is edited ${formatBytes(needs.statisticsBytes)} more.`;
+}
+
 function ModelCard() {
   const model = useStore((state) => state.model);
   const shown = useStore((state) => state.cardShown && state.loading === null);
@@ -44,6 +49,7 @@ function ModelCard() {
     ['Statistics', STATISTICS_WORDS[model.statistics]],
     ['Benchmark', BENCHMARK_WORDS[model.knowledge.origin]],
     ['Settings', model.methods[0].presetNote],
+    ['Memory', memoryWords(model)],
   ];
   return (
     <section className={styles.note} aria-label="About this model">

@@ -1,6 +1,7 @@
 /** `memit statistics`: second moments of layers over a text, as a file. */
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { EngineError } from '../../engine/errors.ts';
 import { methodOf } from '../../engine/methods/registry.ts';
 import { readFloats } from '../../engine/runtime/device.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
@@ -12,7 +13,7 @@ import { modelCommand, parseCount, parseLayers, withSession, type ModelOptions }
 import { showPhase } from '../progress.ts';
 
 interface StatisticsOptions extends ModelOptions {
-  readonly text: string;
+  readonly text?: string;
   readonly tokens?: number;
   readonly layers?: number[];
   readonly out: string;
@@ -20,7 +21,7 @@ interface StatisticsOptions extends ModelOptions {
 
 export function statisticsCommand(root: Command): void {
   modelCommand(root, 'statistics', 'compute the covariances of layers over a text')
-    .requiredOption('--text <file>', 'text, one document a line', path)
+    .option('--text <file>', 'text, one document a line; the model’s own, else the one that ships, when absent', path)
     .requiredOption('--out <file>', 'where the statistics file goes', path)
     .option('--tokens <count>', 'tokens that are enough; all of the text when absent', parseCount)
     .option('--layers <a,b,c>', 'layers; those of the preset when absent', parseLayers)
@@ -28,8 +29,13 @@ export function statisticsCommand(root: Command): void {
 }
 
 async function statistics(options: StatisticsOptions): Promise<void> {
-  const text = await readText(options.text);
+  const given = options.text === undefined ? null : await readText(options.text);
   await withSession(options, { ignoreShipped: true }, async (session) => {
+    const text = given ?? session.statisticsText?.text;
+    if (text === undefined)
+      throw new EngineError('statistics', 'There is no text to take statistics over.', {
+        next: 'Name one with --text.',
+      });
     const layers = options.layers ?? presetLayers(session);
     const source = new TextStatistics(session.model, session.tokenizer, text);
     const moments = await source.find(layers, {

@@ -108,10 +108,14 @@ export class GpuDevice implements Device {
   readonly largestBinding: number;
   #live = 0;
 
-  constructor(gpu: GPUDevice) {
+  /** @param largestBinding what the device's limits allow when absent */
+  constructor(
+    gpu: GPUDevice,
+    largestBinding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
+  ) {
     this.gpu = gpu;
     this.halves = gpu.features.has('shader-f16');
-    this.largestBinding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
+    this.largestBinding = largestBinding;
   }
 
   get liveBuffers(): number {

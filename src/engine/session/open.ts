@@ -8,6 +8,7 @@ import type { AnswerStore } from '../knowledge/answers.ts';
 import { Knowledge } from '../knowledge/knowledge.ts';
 import type { ReferenceData } from '../knowledge/reference-data.ts';
 import { LanguageModel } from '../model/language-model.ts';
+import { needsOf, type ModelNeeds } from '../model/needs.ts';
 import { modelFolder } from '../sources/model-folder.ts';
 import { optionalText, readText, type ByteProgress, type ModelSource } from '../sources/model-source.ts';
 import { openTensors } from '../sources/open-tensors.ts';
@@ -32,6 +33,8 @@ export interface OpenProgress {
   readonly file: string;
   readonly loadedBytes: number;
   readonly totalBytes: number;
+  /** From when the headers of the weights are read, which is before the weights are. */
+  readonly needs?: ModelNeeds;
 }
 
 export interface OpenOptions {
@@ -80,6 +83,10 @@ export async function openSession(
   const tensors = await openTensors(source, tell('Downloading'), signal);
   const family = createFamily(config, tensors, families);
   tokenizer.limitTo(family.config.vocabularySize);
+  const needs = needsOf(family, tensors, backend.runtime.device);
+  const prepare = (file: string, loadedBytes: number): void =>
+    onProgress?.({ stage: 'Preparing the model', file, loadedBytes, totalBytes: tensors.size, needs });
+  prepare('', 0);
   const notes = parseEditingNotes(notesText, family.config, methods);
   const identity = await hashModel(tensors, configText, signal);
   const model = await LanguageModel.load(
@@ -88,8 +95,7 @@ export async function openSession(
     backend.runtime,
     backend.linalg,
     (done, total) => {
-      const loaded = Math.round((tensors.size * done) / total);
-      tell('Preparing the model')({ file: source.name, loaded, total: tensors.size });
+      prepare(source.name, Math.round((tensors.size * done) / total));
     },
     signal,
   );

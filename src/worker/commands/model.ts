@@ -1,5 +1,6 @@
 /** Opening a model, and cancelling. */
 import { DownloadError, EngineError } from '../../engine/errors.ts';
+import { needsOf } from '../../engine/model/needs.ts';
 import { openSession } from '../../engine/session/open.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { httpFolder } from '../../engine/sources/http-folder.ts';
@@ -125,6 +126,7 @@ function summaryOf(
     beginText: tokenizer.beginIds.length === 0 ? null : tokenizer.decode(tokenizer.beginIds),
     unusableTokens: [...tokenizer.unusableTokens],
     backend: report,
+    needs: needsOf(session.model.family, session.tensors, session.model.runtime.device),
     relations: relationViews(session),
     statistics: statisticsOf(session),
     traceWindow: windowOf(config.layerCount),
