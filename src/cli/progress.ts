@@ -20,15 +20,17 @@ export function showCount(phase: string, done: number, total: number): void {
   showPhase(phase, done, total, `${done} of ${total}`);
 }
 
-/** What a model is about to take, and whether this machine has that much. */
+/** Bytes of weights that are worth a word. */
+const MANY_BYTES = 1e9;
+
+/** What a large model is about to take, and whether this machine has that much. */
 export function showNeeds({ weightBytes }: ModelNeeds, device: Device['kind']): void {
+  const free = process.availableMemory();
+  const tooMany = device === 'cpu' && weightBytes > free;
+  if (weightBytes < MANY_BYTES && !tooMany) return;
   const where = device === 'gpu' ? 'of the GPU’s memory' : 'of memory';
-  process.stderr.write(`The model’s weights take ${megabytes(weightBytes)} ${where}.\n`);
-  if (device === 'cpu' && weightBytes > process.availableMemory()) {
-    process.stderr.write(
-      `Only ${megabytes(process.availableMemory())} are free now: close other programs, or use a smaller model.\n`,
-    );
-  }
+  const less = tooMany ? `; only ${megabytes(free)} are free now: close other programs, or use a smaller model` : '';
+  process.stderr.write(`The model’s weights take ${megabytes(weightBytes)} ${where}${less}.\n`);
 }
 
 function megabytes(bytes: number): string {
