@@ -1,6 +1,6 @@
 /**
  * Memory that models of real shapes take: `npm run bench:memory -- [--shapes gpt2,gpt2-medium,gpt2-xl,gptj-2-layers] [--folder DIR]`.
- * Random weights in float16 are written to a folder; a process of its own each opens it, edits one fact in one layer (two steps, with C the
+ * Random weights in float16, an unembedding among them, are written to a folder; a process of its own each opens it, edits one fact in one layer (two steps, with C the
  * identity), and exports the edited model. Peaks are of the resident memory, after each part.
  */
 import { spawnSync } from 'node:child_process';

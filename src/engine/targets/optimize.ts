@@ -43,8 +43,8 @@ export async function optimizeTargets(
   onStep: (losses: readonly StepLosses[], finishedEdits: number) => void,
 ): Promise<EditTarget[]> {
   const targets = new Array<EditTarget>(prompts.length);
-  // Edits of similar length share a batch, so that little of it is padding.
-  const order = prompts.map((_, i) => i).sort((a, b) => rowLength(prompts[b]) - rowLength(prompts[a]) || a - b);
+  // Edits with suffixes of similar length share a batch, so that little of it is padding.
+  const order = prompts.map((_, i) => i).sort((a, b) => suffixLength(prompts[b]) - suffixLength(prompts[a]) || a - b);
   const size = editsPerBatch(model, prompts, settings.layer);
   let finished = 0;
   for (let start = 0; start < order.length; start += size) {
@@ -66,6 +66,7 @@ export async function optimizeTargets(
   return targets;
 }
 
-function rowLength(edit: EditPrompts): number {
-  return edit.contexts[0].ids.length + edit.targetIds.length;
+/** Tokens that are run at every step, of the edit's plain prompt; the contexts put theirs before the subject. */
+function suffixLength({ contexts: [{ ids, lookupIndex }], targetIds }: EditPrompts): number {
+  return ids.length - lookupIndex + targetIds.length;
 }
