@@ -111,9 +111,16 @@ export const GOLDENS = [
     file: 'smollm2-memit.json',
     program: 'real_model_golden.py',
     command: lines(
-      `${PYTHON} tests/reference/real_model_golden.py --run ../shared/models/smollm2-135m/golden --tokens 100091`,
+      `${PYTHON} tests/reference/real_model_golden.py --run ../shared/models/smollm2-135m/golden --tokens 100000`,
       '--out tests/reference/goldens/smollm2-memit.json',
     ),
+  },
+  {
+    file: 'smollm2-trace.json',
+    program: 'real_model_trace_golden.py',
+    command:
+      `${PYTHON} tests/reference/real_model_trace_golden.py --run ../shared/models/smollm2-135m/trace-average.json ` +
+      '--out tests/reference/goldens/smollm2-trace.json',
   },
   {
     file: 'tiny-trace.json',
