@@ -6,7 +6,7 @@ import type { ModelConfig } from '../families/family.ts';
 import { embedRows, placesOf, takeRows, type TokenBatch } from './forward.ts';
 import { BLOCK_OUTPUTS } from './graphs.ts';
 import type { LanguageModel, LayerPast } from './language-model.ts';
-import { runLayer } from './stretches.ts';
+import { runLayer, writeTokens } from './stretches.ts';
 import type { PastPlaces } from './token-places.ts';
 import type { WeightSet } from './weight-set.ts';
 
@@ -147,17 +147,17 @@ export class KeyValueCache {
 
   /** The cache with `added` in its next places; where there is no room, a larger one takes its place. */
   async #append(cached: Tensor, added: Tensor): Promise<Tensor> {
-    const { linalg, runtime } = this.#model;
+    const { device } = this.#model.runtime;
     const [batch, heads, capacity, size] = cached.dims;
     const count = added.dims[2];
     const used = this.#rows[0].length;
     let room = cached;
     if (used + count > capacity) {
-      room = this.#scope.track(runtime.device.zeros([batch, heads, used + count + SPARE_TOKENS, size]));
-      await linalg.writeColumns(asMatrix(room), 0, asMatrix(cached));
+      room = this.#scope.track(device.zeros([batch, heads, used + count + SPARE_TOKENS, size]));
+      await writeTokens(this.#model, room, 0, cached);
       this.#scope.drop(cached);
     }
-    await linalg.writeColumns(asMatrix(room), used * size, asMatrix(added));
+    await writeTokens(this.#model, room, used, added);
     return room;
   }
 
@@ -167,10 +167,4 @@ export class KeyValueCache {
     const rows = this.#rows;
     return { length: this.#layers[0].key.dims[2], positionOf: (row, place) => rows[row].at(place) ?? null };
   }
-}
-
-/** Keys or values as a matrix of one row a row and head. */
-function asMatrix(cached: Tensor): Tensor {
-  const [batch, heads, places, size] = cached.dims;
-  return cached.reshaped([batch * heads, places * size]);
 }

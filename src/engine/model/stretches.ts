@@ -100,7 +100,12 @@ async function takeTokens(
 }
 
 /** Puts [..., count, width] into [..., length, width] from token `start` on. */
-async function writeTokens({ linalg }: LanguageModel, whole: Tensor, start: number, part: Tensor): Promise<void> {
+export async function writeTokens(
+  { linalg }: LanguageModel,
+  whole: Tensor,
+  start: number,
+  part: Tensor,
+): Promise<void> {
   await linalg.writeColumns(tokensInRows(whole), start * whole.dims.at(-1)!, tokensInRows(part));
 }
 
