@@ -9,12 +9,8 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { chromium } from '@playwright/test';
-import { createServer } from 'vite';
-import { findChromium } from '../scripts/chromium.mjs';
 import { importWebGpuOrt, readShader } from '../src/cli/backend.ts';
 import { createDawnDevice } from '../src/cli/dawn.ts';
-import { CHROMIUM_FLAGS } from '../tests/browser/fixtures/chromium.ts';
 import { CASES, nameOf } from './kernels/cases.ts';
 import { benchKernels, type KernelBench, type KernelBenchOptions } from './kernels/run.ts';
 
@@ -40,6 +36,11 @@ async function inNode(): Promise<KernelBench> {
 }
 
 async function inChromium(): Promise<KernelBench> {
+  // What only a browser needs is loaded for one: in Node the kernels can be measured where neither is installed.
+  const { createServer } = await import('vite');
+  const { chromium } = await import('@playwright/test');
+  const { findChromium } = await import('../scripts/chromium.mjs');
+  const { CHROMIUM_FLAGS } = await import('../tests/browser/fixtures/chromium.ts');
   const server = await createServer({ logLevel: 'error', server: { port: 5192 } });
   await server.listen();
   const browser = await chromium.launch({ executablePath: findChromium() ?? undefined, args: [...CHROMIUM_FLAGS] });
