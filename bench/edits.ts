@@ -115,4 +115,6 @@ for (const count of values.edits.split(',').map(Number)) {
   const compared = peer === null ? '' : `  ${peer.toFixed(2).padStart(7)}  ${(peer / total).toFixed(2)}`;
   console.log(`${String(count).padStart(5)} ${cells.join(' ')}  ${took}${compared}`);
 }
+await bench.dispose();
+await backend.dispose();
 process.exit(0);

@@ -111,4 +111,6 @@ for (const { name, records: given, texts: count } of cases) {
   line(name, 'asked');
   if (count > 0) line('texts written', 'written');
 }
+await bench.dispose();
+await backend.dispose();
 process.exit(0);

@@ -162,4 +162,6 @@ for (const count of counts) {
   line(`${count} ${count === 1 ? 'edit' : 'edits'}`, (seconds) => seconds.edits[count], 's  ', `  took ${took[count]}`);
 }
 line('peak of memory', (seconds) => seconds.peakMiB, 'MiB');
+await session.dispose();
+await backend.dispose();
 process.exit(0);

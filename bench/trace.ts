@@ -81,4 +81,6 @@ for (const { name, settings } of cases) {
   if (peer) cells.push(peer[name].toFixed(2).padStart(9), (peer[name] / median).toFixed(2).padStart(6));
   console.log(cells.join(' '));
 }
+await bench.dispose();
+await backend.dispose();
 process.exit(0);

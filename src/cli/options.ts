@@ -1,10 +1,12 @@
 /** What commands have in common: the model, what runs it, and values of options. */
 import { Option, InvalidArgumentError, type Command } from 'commander';
+import { z } from 'zod';
+import type { EditOptions } from '../engine/session/editing.ts';
 import { openSession, type OpenOptions } from '../engine/session/open.ts';
 import type { ModelSession } from '../engine/session/session.ts';
 import { AnswerFiles } from './answer-files.ts';
 import { startNodeBackend, type BackendName } from './backend.ts';
-import { collectPaths } from './files.ts';
+import { collectPaths, path, readForm } from './files.ts';
 import { fileSource } from './folder-source.ts';
 import { CachedStatistics } from './folder-statistics.ts';
 import { modelNamed } from './model-location.ts';
@@ -41,6 +43,33 @@ export function addStatisticsOption(command: Command): Command {
 /** Of {@link addStatisticsOption}. @throws DownloadError */
 export async function statisticsFilesOf(files: readonly string[]): Promise<Pick<OpenOptions, 'statisticsFiles'>> {
   return { statisticsFiles: await Promise.all(files.map(fileSource)) };
+}
+
+/** What a run of a method is given beside its settings. */
+export interface RunOptions {
+  readonly contexts?: string;
+  readonly statistics: string[];
+  readonly statisticsTokens?: number;
+}
+
+/** Of commands that run a method. */
+export function addRunOptions(command: Command): Command {
+  return addStatisticsOption(command)
+    .option('--contexts <file>', 'JSON list of context templates, "{}" first; the model writes them when absent', path)
+    .option('--statistics-tokens <count>', 'tokens of text behind the covariances; ten a row when absent', parseCount);
+}
+
+const contextsSchema = z.array(z.string()).min(1);
+
+/** What {@link addRunOptions} read. @throws EngineError ('input') */
+export async function runOptionsOf({
+  contexts,
+  statisticsTokens,
+}: RunOptions): Promise<Pick<EditOptions, 'contexts' | 'statisticsTokens'>> {
+  return {
+    ...(contexts !== undefined && { contexts: await readForm(contextsSchema, contexts) }),
+    ...(statisticsTokens !== undefined && { statisticsTokens }),
+  };
 }
 
 /** Opens the model, and closes it after `body`. */

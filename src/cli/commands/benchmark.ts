@@ -6,7 +6,14 @@ import { runBenchmark } from '../../engine/session/benchmark.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { path } from '../files.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
-import { addStatisticsOption, parseCount, statisticsFilesOf, withSession } from '../options.ts';
+import {
+  addRunOptions,
+  parseCount,
+  runOptionsOf,
+  statisticsFilesOf,
+  withSession,
+  type RunOptions,
+} from '../options.ts';
 import { showCount } from '../progress.ts';
 import {
   evaluationCommand,
@@ -33,14 +40,13 @@ export function benchmarkCommand(root: Command): void {
       path,
     )
     .option('--edits <n>', 'how many records', parseCount, 10);
-  addMethodOptions(addStatisticsOption(command), OWN_SETTINGS).action(benchmark);
+  addMethodOptions(addRunOptions(command), OWN_SETTINGS).action(benchmark);
 }
 
-interface BenchmarkOptions extends EvaluationOptions {
+interface BenchmarkOptions extends EvaluationOptions, RunOptions {
   readonly records?: string;
   readonly edits: number;
   readonly method: string;
-  readonly statistics: string[];
 }
 
 /** Drawn from a file, else from the model's own records, else from those that ship, of which it is asked for those it knows. */
@@ -58,11 +64,17 @@ async function recordsOf(
 
 async function benchmark(options: BenchmarkOptions & GivenOptions): Promise<void> {
   const generation = await generationOf(options);
+  const run = await runOptionsOf(options);
   const given = await statisticsFilesOf(options.statistics);
   await withSession(options, given, async (session) => {
     const { method } = options;
     const records = await recordsOf(session, options);
-    const edit = { method, settings: settingsOf(session, method, options, OWN_SETTINGS), unedited: false };
+    const edit = {
+      method,
+      settings: settingsOf(session, method, options, OWN_SETTINGS),
+      unedited: false,
+      options: run,
+    };
     const { patch, evaluation } = await runBenchmark(
       session,
       { records, edit, generation },

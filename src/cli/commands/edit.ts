@@ -2,7 +2,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
 import { projectionOf } from '../../engine/families/family.ts';
 import { runReportSchema } from '../../engine/methods/report.ts';
 import type { Patch } from '../../engine/patches/patch.ts';
@@ -11,16 +10,17 @@ import { runEdit } from '../../engine/session/editing.ts';
 import { exportModel } from '../../engine/session/export.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { parseRequests } from '../../engine/tokens/request.ts';
-import { path, readForm, readText, writeJson, writeParts } from '../files.ts';
+import { path, readText, writeJson, writeParts } from '../files.ts';
 import { FolderStatistics } from '../folder-statistics.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
 import {
-  addStatisticsOption,
+  addRunOptions,
   modelCommand,
-  parseCount,
+  runOptionsOf,
   statisticsFilesOf,
   withSession,
   type ModelOptions,
+  type RunOptions,
 } from '../options.ts';
 import { showPhase } from '../progress.ts';
 
@@ -28,16 +28,11 @@ import { showPhase } from '../progress.ts';
 const COMPANIONS =
   /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|vocab|added_tokens)\.json$|^merges\.txt$/;
 
-const contextsSchema = z.array(z.string()).min(1);
-
-interface EditOptions extends ModelOptions {
+interface EditOptions extends ModelOptions, RunOptions {
   readonly requests: string;
   readonly out: string;
   readonly method: string;
-  readonly contexts?: string;
   readonly stats?: string;
-  readonly statistics: string[];
-  readonly statisticsTokens?: number;
   readonly report?: string;
 }
 
@@ -45,16 +40,14 @@ export function editCommand(root: Command): void {
   const command = modelCommand(root, 'edit', 'run an editing method and write the edited model')
     .requiredOption('--requests <file>', 'JSON list of requests in the form of the reference', path)
     .requiredOption('--out <dir>', 'where the edited model goes', path)
-    .option('--contexts <file>', 'JSON list of context templates, "{}" first', path)
     .option('--stats <dir>', 'reads the covariances from here, or computes and writes them', path)
-    .option('--statistics-tokens <count>', 'tokens of text behind the covariances; ten a row when absent', parseCount)
     .option('--report <file>', 'writes losses, norms, residuals and timings as JSON', path);
-  addMethodOptions(addStatisticsOption(command)).action(edit);
+  addMethodOptions(addRunOptions(command)).action(edit);
 }
 
 async function edit(options: EditOptions & GivenOptions): Promise<void> {
   const requests = parseRequests(await readText(options.requests));
-  const contexts = options.contexts === undefined ? undefined : await readForm(contextsSchema, options.contexts);
+  const run = await runOptionsOf(options);
   const store =
     options.stats === undefined ? {} : { statisticsStore: new FolderStatistics(options.stats), ignoreShipped: true };
   const given = await statisticsFilesOf(options.statistics);
@@ -62,8 +55,7 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
     const { method, out } = options;
     const patch = await runEdit(session, requests, settingsOf(session, method, options), {
       method,
-      ...(options.statisticsTokens !== undefined && { statisticsTokens: options.statisticsTokens }),
-      ...(contexts && { contexts }),
+      ...run,
       onEvent: (event) => {
         if (event.kind === 'phase') showPhase(event.phase, event.done, event.total, event.detail);
       },

@@ -3,6 +3,7 @@
  * `GpuDevice` keeps them in buffers of the one GPUDevice that onnxruntime-web shares.
  */
 import { DeviceError } from '../errors.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { ELEMENT_BYTES, sizeOf, Tensor, typeOf, type TensorData, type TensorType } from './tensor.ts';
 
 export interface Device {
@@ -106,6 +107,7 @@ export class GpuDevice implements Device {
   readonly gpu: GPUDevice;
   readonly halves: boolean;
   readonly largestBinding: number;
+  readonly #pool = new BufferPool();
   #live = 0;
 
   /** @param largestBinding what the device's limits allow when absent */
@@ -124,30 +126,13 @@ export class GpuDevice implements Device {
 
   /** Takes over a buffer made elsewhere (onnxruntime's outputs) and counts it until it is released. */
   adopt(dims: readonly number[], type: TensorType, buffer: GPUBuffer, release: () => void): Tensor {
-    this.#live += 1;
-    return Tensor.fromBuffer(type, dims, buffer, () => {
-      release();
-      this.#live -= 1;
-    });
+    return this.#counted(dims, type, buffer, release);
   }
 
-  /** A new tensor whose content is whatever the memory held (WebGPU: zeros). */
+  /** A new tensor whose content is whatever the memory held. */
   allocate(dims: readonly number[], type: TensorType = 'float32', label = 'tensor'): Tensor {
-    const bytes = Math.max(16, Math.ceil((sizeOf(dims) * ELEMENT_BYTES[type]) / 16) * 16);
-    if (bytes > this.gpu.limits.maxBufferSize) {
-      throw new DeviceError(
-        `A buffer of ${bytes} bytes is larger than this GPU allows (${this.gpu.limits.maxBufferSize}).`,
-        {
-          next: 'Use fewer edits at a time, a smaller model, or the WASM backend.',
-        },
-      );
-    }
-    const buffer = this.gpu.createBuffer({ size: bytes, usage: STORAGE_USAGE, label });
-    this.#live += 1;
-    return Tensor.fromBuffer(type, dims, buffer, () => {
-      buffer.destroy();
-      this.#live -= 1;
-    });
+    const bytes = this.#bytesOf(dims, type);
+    return this.#pooled(dims, type, this.#pool.take(bytes) ?? this.#create(bytes, label));
   }
 
   upload(data: TensorData, dims: readonly number[], label?: string): Tensor {
@@ -159,8 +144,16 @@ export class GpuDevice implements Device {
     return tensor;
   }
 
-  zeros(dims: readonly number[], type: TensorType = 'float32', label?: string): Tensor {
-    return this.allocate(dims, type, label);
+  zeros(dims: readonly number[], type: TensorType = 'float32', label = 'zeros'): Tensor {
+    const bytes = this.#bytesOf(dims, type);
+    const used = this.#pool.take(bytes);
+    if (used) {
+      const encoder = this.gpu.createCommandEncoder({ label });
+      encoder.clearBuffer(used);
+      this.gpu.queue.submit([encoder.finish()]);
+    }
+    // WebGPU makes buffers of zeros.
+    return this.#pooled(dims, type, used ?? this.#create(bytes, label));
   }
 
   async read(tensor: Tensor): Promise<TensorData> {
@@ -198,5 +191,33 @@ export class GpuDevice implements Device {
     }
     this.gpu.queue.submit([encoder.finish()]);
     return joined;
+  }
+
+  /** @throws DeviceError when the device makes no buffer so large */
+  #bytesOf(dims: readonly number[], type: TensorType): number {
+    const bytes = Math.max(16, Math.ceil((sizeOf(dims) * ELEMENT_BYTES[type]) / 16) * 16);
+    if (bytes <= this.gpu.limits.maxBufferSize) return bytes;
+    throw new DeviceError(
+      `A buffer of ${bytes} bytes is larger than this GPU allows (${this.gpu.limits.maxBufferSize}).`,
+      { next: 'Use fewer edits at a time, a smaller model, or the WASM backend.' },
+    );
+  }
+
+  #create(size: number, label: string): GPUBuffer {
+    return this.gpu.createBuffer({ size, usage: STORAGE_USAGE, label });
+  }
+
+  #pooled(dims: readonly number[], type: TensorType, buffer: GPUBuffer): Tensor {
+    return this.#counted(dims, type, buffer, () => this.#pool.give(buffer));
+  }
+
+  #counted(dims: readonly number[], type: TensorType, buffer: GPUBuffer, release: () => void): Tensor {
+    this.#live += 1;
+    return Tensor.fromBuffer(type, dims, buffer, () => {
+      release();
+      this.#live -= 1;
+      // The model is closed: its memory is for the next one.
+      if (this.#live === 0) this.#pool.clear();
+    });
   }
 }

@@ -9,7 +9,8 @@ import type { Job } from '../job.ts';
 import { methodOf } from '../methods/registry.ts';
 import type { WeightSet } from '../model/weight-set.ts';
 import type { MethodSettings, Patch } from '../patches/patch.ts';
-import { runEdit } from './editing.ts';
+import { validateContexts } from '../targets/contexts.ts';
+import { type EditOptions, runEdit } from './editing.ts';
 import type { ModelSession } from './session.ts';
 
 export interface BenchmarkRun {
@@ -21,6 +22,7 @@ export interface BenchmarkRun {
     readonly settings: MethodSettings;
     /** From the model as it came; the patches that were on are switched off. */
     readonly unedited: boolean;
+    readonly options?: Pick<EditOptions, 'contexts' | 'statisticsTokens'>;
   } | null;
   /** What texts are to be written; null for none. */
   readonly generation: GenerationOptions | null;
@@ -59,10 +61,11 @@ export async function runBenchmark(
   const before = await ask(session.model.weights, 'unedited');
   let patch: Patch | null = null;
   if (edit) {
-    const { method, settings, unedited } = edit;
+    const { method, settings, unedited, options } = edit;
     patch = await runEdit(session, records.map(requestOf), settings, {
       method,
       unedited,
+      ...options,
       job,
       onEvent: (event) => {
         if (event.kind === 'phase') onProgress?.({ kind: 'edit', phase: event.phase }, event.done, event.total);
@@ -89,9 +92,10 @@ export async function runBenchmark(
 /** The templates that the run will put before the prompts; null where its method uses none. */
 async function contextsOf(
   session: ModelSession,
-  { method, settings }: NonNullable<BenchmarkRun['edit']>,
+  { method, settings, options }: NonNullable<BenchmarkRun['edit']>,
   job: Job,
 ): Promise<readonly string[] | null> {
   const { contextSeed } = methodOf(method, session.methods).needs(settings);
-  return contextSeed === null ? null : session.contexts(contextSeed, job.signal);
+  if (contextSeed === null) return null;
+  return options?.contexts ? validateContexts(options.contexts) : session.contexts(contextSeed, job.signal);
 }

@@ -312,6 +312,7 @@ describe('trace', () => {
 
 interface EvaluationFile {
   num_edits?: number;
+  contexts?: string[];
   summary: Record<'pre' | 'post', { rewrite_success: [number, number]; neighborhood_success: [number, number] }>;
   cases: {
     case_id: number;
@@ -364,6 +365,25 @@ describe('evaluate and benchmark', () => {
     expect(subjects(two)).toEqual(subjects(one));
     expect(one.summary.post.rewrite_success[0]).toBe(100);
     expect(one.summary.pre.rewrite_success[0]).toBe(0);
+  });
+
+  it('edits with the contexts that it is given', async () => {
+    const contexts = await writeJson('benchmark-contexts.json', ['{}', 'The lake. {}']);
+    const out = join(folder, 'with-contexts.json');
+    const run = await memit('benchmark', '--model', DEMO_MODEL, '--edits', '1', '--contexts', contexts, '--out', out);
+    expect(run).toMatchObject({ code: 0 });
+    expect((await readJson<EvaluationFile>(out)).contexts).toEqual(['{}', 'The lake. {}']);
+    const broken = await writeJson('no-contexts.json', ['The lake. {}', 3]);
+    const refused = await memit(
+      'benchmark',
+      '--model',
+      DEMO_MODEL,
+      '--contexts',
+      broken,
+      '--out',
+      join(folder, 'never'),
+    );
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/no-contexts\.json: 1 /) as string });
   });
 });
 

@@ -61,11 +61,17 @@ const DISPATCHES_PER_SUBMISSION = 48;
 const PARAMETER_BYTES = 64;
 const UNIFORM_USAGE = 0x40 | 0x8; // GPUBufferUsage.UNIFORM | COPY_DST; the global is absent in Node
 
+interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
 export class KernelRunner {
   readonly #device: GpuDevice;
   readonly #sourceOf: ShaderSource;
   readonly #modules = new Map<string, Promise<GPUShaderModule>>();
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #pipelines = new Map<string, Promise<Pipeline>>();
+  #uniforms: GPUBuffer | null = null;
 
   constructor(device: GpuDevice, sourceOf: ShaderSource) {
     this.#device = device;
@@ -96,7 +102,7 @@ export class KernelRunner {
   }
 
   /** Has queued the dispatches when it returns; what the device says of them comes later. */
-  async #submit(dispatches: readonly Dispatch[], pipelines: GPUComputePipeline[], label: string): Promise<void> {
+  async #submit(dispatches: readonly Dispatch[], pipelines: Pipeline[], label: string): Promise<void> {
     const { gpu } = this.#device;
     gpu.pushErrorScope('validation');
     let verdict: Promise<GPUError | null>;
@@ -110,66 +116,63 @@ export class KernelRunner {
     if (error) throw new DeviceError(`The GPU refused “${label}”: ${error.message}`);
   }
 
-  #encode(dispatches: readonly Dispatch[], pipelines: GPUComputePipeline[], label: string): void {
+  #encode(dispatches: readonly Dispatch[], pipelines: Pipeline[], label: string): void {
     const { gpu } = this.#device;
     const slot = Math.max(PARAMETER_BYTES, gpu.limits.minUniformBufferOffsetAlignment);
-    const uniforms = this.#uniforms(dispatches, slot, `${label}: parameters`);
-    try {
-      const encoder = gpu.createCommandEncoder({ label });
-      const pass = encoder.beginComputePass({ label });
-      dispatches.forEach(({ tensors, workgroups, kernel }, i) => {
-        const parameters = { buffer: uniforms.buffer, offset: i * slot, size: PARAMETER_BYTES };
-        const resources = [parameters, ...tensors.map(bindingOf)];
-        pass.setPipeline(pipelines[i]);
-        pass.setBindGroup(
-          0,
-          gpu.createBindGroup({
-            label: nameOf(kernel),
-            layout: pipelines[i].getBindGroupLayout(0),
-            entries: resources.map((resource, binding) => ({ binding, resource })),
-          }),
-        );
-        // One dimension holds 65,535 workgroups only; the kernels count over two.
-        const x = Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension);
-        pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
-      });
-      pass.end();
-      gpu.queue.submit([encoder.finish()]);
-    } finally {
-      // What was submitted keeps the memory until it is done.
-      uniforms.dispose();
-    }
+    const uniforms = this.#writeUniforms(dispatches, slot);
+    const encoder = gpu.createCommandEncoder({ label });
+    const pass = encoder.beginComputePass({ label });
+    dispatches.forEach(({ kernel, tensors, workgroups }, i) => {
+      const { pipeline, layout } = pipelines[i];
+      const entries: GPUBindGroupEntry[] = [
+        { binding: 0, resource: { buffer: uniforms, offset: i * slot, size: PARAMETER_BYTES } },
+      ];
+      for (const operand of tensors) entries.push({ binding: entries.length, resource: bindingOf(operand) });
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, gpu.createBindGroup({ label: nameOf(kernel), layout, entries }));
+      // One dimension holds 65,535 workgroups only; the kernels count over two.
+      const x = Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension);
+      pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
+    });
+    pass.end();
+    gpu.queue.submit([encoder.finish()]);
   }
 
-  /** One slot of parameters for each dispatch, in one buffer. */
-  #uniforms(dispatches: readonly Dispatch[], slot: number, label: string): Tensor {
+  /** One slot of parameters for each dispatch, in a buffer that every submission uses: the queue writes it after the one before is done. */
+  #writeUniforms(dispatches: readonly Dispatch[], slot: number): GPUBuffer {
     const bytes = new DataView(new ArrayBuffer(slot * dispatches.length));
     dispatches.forEach(({ kernel, values, workgroups }, i) => {
-      bytes.setUint32(i * slot, workgroups, true);
-      Object.entries(kernel.parameters).forEach(([name, type], field) => {
-        const at = i * slot + 4 * (field + 1);
-        if (type === 'u32') bytes.setUint32(at, values[name], true);
+      let at = i * slot;
+      bytes.setUint32(at, workgroups, true);
+      for (const name in kernel.parameters) {
+        at += 4;
+        if (kernel.parameters[name] === 'u32') bytes.setUint32(at, values[name], true);
         else bytes.setFloat32(at, values[name], true);
-      });
+      }
     });
     const { gpu } = this.#device;
-    const buffer = gpu.createBuffer({ size: bytes.byteLength, usage: UNIFORM_USAGE, label });
-    gpu.queue.writeBuffer(buffer, 0, bytes.buffer);
-    return this.#device.adopt([bytes.byteLength / 4], 'int32', buffer, () => buffer.destroy());
+    this.#uniforms ??= gpu.createBuffer({
+      size: slot * DISPATCHES_PER_SUBMISSION,
+      usage: UNIFORM_USAGE,
+      label: 'parameters',
+    });
+    gpu.queue.writeBuffer(this.#uniforms, 0, bytes.buffer);
+    return this.#uniforms;
   }
 
-  #pipeline(kernel: Kernel, constants: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
+  #pipeline(kernel: Kernel, constants: Readonly<Record<string, number>>): Promise<Pipeline> {
     const key = [nameOf(kernel), ...(kernel.joined ?? []), kernel.prelude, JSON.stringify(constants)]
       .filter((part) => part !== undefined)
       .join(' ');
     return remembered(this.#pipelines, key, async () => {
       const module = await remembered(this.#modules, sourceName(kernel), () => this.#compile(kernel));
       try {
-        return await this.#device.gpu.createComputePipelineAsync({
+        const pipeline = await this.#device.gpu.createComputePipelineAsync({
           label: key,
           layout: 'auto',
           compute: { module, entryPoint: kernel.entryPoint, constants },
         });
+        return { pipeline, layout: pipeline.getBindGroupLayout(0) };
       } catch (cause) {
         const reason = messageOf(cause);
         throw new DeviceError(`The kernel ${key} could not be prepared: ${reason}`, { cause });

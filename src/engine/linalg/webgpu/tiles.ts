@@ -25,6 +25,7 @@ export const TILES = {
   '128×64, 8×8': { m: 128, n: 64, k: 8, threadM: 8, threadN: 8 },
   '128×128, 8×8': { m: 128, n: 128, k: 8, threadM: 8, threadN: 8 },
   '128×128, 8×8, deep': { m: 128, n: 128, k: 16, threadM: 8, threadN: 8 },
+  '256×128, 8×8, deep': { m: 256, n: 128, k: 16, threadM: 8, threadN: 8 },
   '64×64, 8×8, quads': { m: 64, n: 64, k: 8, threadM: 8, threadN: 8, quads: true },
   '128×128, 8×8, quads': { m: 128, n: 128, k: 8, threadM: 8, threadN: 8, quads: true },
   '32×32, direct': { m: 32, n: 32, k: 4, threadM: 4, threadN: 4, direct: true },
