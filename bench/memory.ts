@@ -1,6 +1,6 @@
 /**
  * Memory that models of real shapes take: `npm run bench:memory -- [--shapes gpt2,gpt2-medium,gpt2-xl,gptj-2-layers] [--folder DIR]`.
- * Random weights in float16, an unembedding among them, are written to a folder; a process of its own each opens it, edits one fact in one layer (two steps, with C the
+ * Random weights in float16 are written to a folder; a process of its own each opens it, edits one fact in one layer (two steps, with C the
  * identity), and exports the edited model. Peaks are of the resident memory, after each part.
  */
 import { spawnSync } from 'node:child_process';
@@ -68,6 +68,12 @@ const { values } = parseArgs({
 const MEBIBYTE = 2 ** 20;
 const peak = (): number => process.resourceUsage().maxRSS / 1024;
 
+/** Which of the tensors that a family knows the model has: no unembedding where it is the token table. */
+function hasOwn(config: Record<string, unknown>): (tensor: string) => boolean {
+  const tied = config.tie_word_embeddings !== false;
+  return (tensor) => !tied || !tensor.startsWith('lm_head.');
+}
+
 async function writeModel(name: string, folder: string): Promise<void> {
   const config = SHAPES[name];
   await mkdir(folder, { recursive: true });
@@ -80,7 +86,7 @@ async function writeModel(name: string, folder: string): Promise<void> {
     Float32Array.from({ length: DRAWN }, () => 0.07 * (random() - 0.5)),
     'F16',
   );
-  const entries = weightsOf(createFamily(config, { has: () => true })).map(({ tensor, shape }, i) => ({
+  const entries = weightsOf(createFamily(config, { has: hasOwn(config) })).map(({ tensor, shape }, i) => ({
     name: tensor,
     dtype: 'F16' as const,
     shape,
