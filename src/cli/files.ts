@@ -6,7 +6,7 @@ import { EngineError } from '../engine/errors.ts';
 import { settingsSchemas } from '../engine/methods/registry.ts';
 import type { Patch } from '../engine/patches/patch.ts';
 import { readPatchFile } from '../engine/patches/patch-file.ts';
-import { parseJson } from '../engine/text.ts';
+import { decodeText, GUESSED_ENCODING, parseJson } from '../engine/text.ts';
 import type { FileParts } from '../engine/weights/safetensors-writer.ts';
 
 /** Paths are meant from where the user called npm, not from the project's folder npm changes to. */
@@ -19,13 +19,15 @@ export function collectPaths(value: string, before: string[]): string[] {
   return [...before, path(value)];
 }
 
-/** @throws EngineError ('input') */
+/** In whatever encoding it is; one that is guessed is told on standard error. @throws EngineError ('input') */
 export async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
+  const bytes = await readFile(file).catch(() => {
     throw unreadable(file);
-  }
+  });
+  const { text, encoding } = decodeText(bytes);
+  if (encoding === GUESSED_ENCODING)
+    process.stderr.write(`${basename(file)} is no UTF-8: it is read as ${encoding}.\n`);
+  return text;
 }
 
 /** @throws EngineError ('input') */

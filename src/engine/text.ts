@@ -28,3 +28,30 @@ export function decodeUtf8(bytes: Uint8Array, failure: (cause: unknown) => Error
     throw failure(cause);
   }
 }
+
+/** Byte order marks and what follows them. */
+const MARKS: readonly (readonly [encoding: string, ...mark: number[]])[] = [
+  ['UTF-8', 0xef, 0xbb, 0xbf],
+  ['UTF-16LE', 0xff, 0xfe],
+  ['UTF-16BE', 0xfe, 0xff],
+];
+
+/** What bytes are taken for that are nothing else: Excel's tables often are, and any bytes can be. */
+export const GUESSED_ENCODING = 'Windows-1252';
+
+export interface DecodedText {
+  readonly text: string;
+  /** As the text was read: UTF-8, UTF-16 where a mark says so, else {@link GUESSED_ENCODING}. */
+  readonly encoding: string;
+}
+
+/** A user's file as text, without a byte order mark. */
+export function decodeText(bytes: Uint8Array): DecodedText {
+  const marked = MARKS.find(([, ...mark]) => mark.every((byte, i) => bytes[i] === byte));
+  if (marked) return { text: new TextDecoder(marked[0]).decode(bytes), encoding: marked[0] };
+  try {
+    return { text: decodeUtf8(bytes, () => new TypeError('not UTF-8')), encoding: 'UTF-8' };
+  } catch {
+    return { text: new TextDecoder(GUESSED_ENCODING).decode(bytes), encoding: GUESSED_ENCODING };
+  }
+}

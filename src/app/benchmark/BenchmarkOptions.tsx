@@ -1,5 +1,6 @@
 /** How a benchmark is made: where its edit starts from, and whether the model writes texts as well. */
 import { formatPlural } from '../format.ts';
+import { readTextFile } from '../read-file.ts';
 import { Check } from '../shared/Check.tsx';
 import { FileButton } from '../shared/FileButton.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
@@ -46,7 +47,7 @@ function ReferencesField({ disabled }: { disabled: boolean }) {
           label="Reference texts file"
           accept={TABLE_FILES}
           disabled={disabled}
-          onChoose={(file) => void file.text().then((text) => importReferences(file.name, text))}
+          onChoose={(file) => void readTextFile(file).then(({ name, text }) => importReferences(name, text))}
         >
           Reference texts…
         </FileButton>

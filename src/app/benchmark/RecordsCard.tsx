@@ -2,6 +2,7 @@
 import { useState, type DragEvent } from 'react';
 import { formatCount } from '../format.ts';
 import { FindFacts } from '../knowledge/FindFacts.tsx';
+import { readTextFile } from '../read-file.ts';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
@@ -58,7 +59,9 @@ function ImportArea() {
   const importRecords = useStore((state) => state.importRecords);
 
   async function takeFile(file: File | undefined): Promise<void> {
-    if (file) await importRecords(file.name, await file.text());
+    if (!file) return;
+    const { name, text: content } = await readTextFile(file);
+    await importRecords(name, content);
   }
 
   function drop(event: DragEvent): void {

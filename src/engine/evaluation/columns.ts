@@ -11,7 +11,16 @@ const COLUMN_NAMES = {
   targetNew: ['target_new', 'targetnew', 'object', 'new', 'new_object', 'target', 'edit'],
   targetTrue: ['target_true', 'ground_truth', 'true', 'true_object', 'old', 'old_object', 'answer'],
   paraphrases: ['paraphrase_prompts', 'rephrase_prompt', 'rephrase', 'paraphrase', 'paraphrases'],
-  neighbours: ['neighborhood_prompts', 'locality_prompt', 'neighborhood', 'neighbourhood', 'neighbours'],
+  neighbours: [
+    'neighborhood_prompts',
+    'locality_prompt',
+    'neighborhood',
+    'neighbourhood',
+    'neighbours',
+    'neighbors',
+    'neighbour',
+    'neighbor',
+  ],
   neighbourTruth: ['locality_ground_truth', 'neighbour_answer', 'neighbor_answer'],
   caseId: ['case_id', 'id', 'caseid'],
 } as const;

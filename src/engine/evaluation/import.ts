@@ -8,8 +8,9 @@ import { EngineError } from '../errors.ts';
 import type { FactList } from '../tokens/fact-list.ts';
 import { PLACEHOLDER, templateOf } from '../tokens/template.ts';
 import { mappingOf, TABLE_FIELDS, type ColumnMapping, type TableColumns } from './columns.ts';
-import { answerableNeighbours, type EvaluationRecord, recordSchema } from './records.ts';
+import { type EvaluationRecord, recordSchema } from './records.ts';
 import { rowsOf } from './rows.ts';
+import { counted, isNothing, type ReadRecord, tidied } from './tidy.ts';
 
 export interface ImportFault {
   /** Number of the record in the file, from 1. */
@@ -32,43 +33,42 @@ export interface ImportOptions {
   readonly mapping?: ColumnMapping;
 }
 
-interface ReadRecord {
-  readonly record: EvaluationRecord;
-  readonly note: string | null;
-}
-
 const text = z.string().trim().min(1);
 /** A string, CounterFact's { str }, or a list of which the first counts. */
-const object = z.union([
-  text,
-  z.object({ str: text }).transform(({ str }) => str),
-  z
-    .array(text)
-    .min(1)
-    .transform(([first]) => first),
-]);
-const texts = z.union([z.array(text), text.transform((one) => [one])]);
+const object = z.preprocess(
+  (value) => (Array.isArray(value) ? (value.find((item) => !isNothing(item)) as unknown) : value),
+  z.union([z.string().min(1), z.object({ str: z.string().min(1) }).transform(({ str }) => str)]),
+);
+const optionalObject = z.preprocess((value) => (isNothing(value) ? undefined : value), object.optional());
+/** One text or several; empty ones are told of and left out later. */
+const texts = z.preprocess(
+  (value) => (isNothing(value) ? [] : Array.isArray(value) ? value.map((item: unknown) => item ?? '') : [value]),
+  z.array(z.string()),
+);
 
 /** A prompt with its answer, or several of both in step; answers may have other names for themselves after the first. */
-const localitySchema = z
-  .object({ prompt: texts, ground_truth: z.union([text.transform((one) => [one]), z.array(object)]) })
-  .transform(({ prompt: prompts, ground_truth: answers }) =>
-    prompts.flatMap((prompt, i) => (i < answers.length ? [{ prompt, target: answers[i] }] : [])),
-  );
+const localitySchema = z.object({ prompt: texts, ground_truth: z.preprocess(listed, z.array(optionalObject)) });
+
+function listed(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
 
 const flatSchema = z.object({
-  caseId: z.union([z.string(), z.number()]).optional(),
+  caseId: z.union([z.string(), z.number()]).optional().catch(undefined),
   subject: text,
   prompt: text.optional(),
-  relation: text.optional(),
+  relation: z.preprocess((id) => (typeof id === 'number' ? String(id) : id), text.optional()),
   targetNew: object,
-  targetTrue: object.optional(),
-  paraphrases: texts.default([]),
-  neighbours: texts.default([]),
-  neighbourTruth: texts.optional(),
+  targetTrue: optionalObject,
+  paraphrases: texts,
+  neighbours: texts,
+  neighbourTruth: texts,
   /** EasyEdit's requests keep more neighbours here, by kind. */
   locality: z
-    .record(z.string(), z.union([localitySchema, z.array(localitySchema).transform((lists) => lists.flat())]))
+    .record(
+      z.string(),
+      z.union([localitySchema.transform((one) => [one]), z.array(localitySchema), z.null().transform(() => [])]),
+    )
     .transform((kinds) => Object.values(kinds).flat())
     .default([]),
 });
@@ -78,9 +78,9 @@ const zsreSchema = z.object({
   subject: text,
   src: text,
   answers: z.array(text).min(1),
-  rephrase: texts.default([]),
-  loc: text.optional(),
-  loc_ans: text.optional(),
+  rephrase: texts,
+  loc: text.nullish(),
+  loc_ans: text.nullish(),
 });
 
 const FIELD_NAMES: Record<string, string> = {
@@ -95,17 +95,23 @@ const FIELD_NAMES: Record<string, string> = {
  * @throws EngineError ('input') when it is none of the forms, or no record is usable
  */
 export function importRecords(content: string, options: ImportOptions = {}): ImportedRecords {
-  const entries = rowsOf(content);
   const records: EvaluationRecord[] = [];
   const faults: ImportFault[] = [];
   const notes: ImportFault[] = [];
-  entries.forEach((entry, i) => {
+  rowsOf(content).forEach((row, i) => {
     const record = i + 1;
-    const read = readEntry(entry, i, options);
-    if (typeof read === 'string') faults.push({ record, reason: read });
-    else {
-      records.push(read.record);
-      if (read.note !== null) notes.push({ record, reason: read.note });
+    if ('fault' in row) {
+      faults.push({ record, reason: row.fault });
+      return;
+    }
+    if (row.note !== null) notes.push({ record, reason: row.note });
+    for (const entry of rewritesOf(row.value)) {
+      const read = readEntry(entry, i, options);
+      if (typeof read === 'string') faults.push({ record, reason: read });
+      else {
+        records.push(read.record);
+        notes.push(...read.notes.map((reason) => ({ record, reason })));
+      }
     }
   });
   if (records.length === 0) {
@@ -122,7 +128,9 @@ export function importRecords(content: string, options: ImportOptions = {}): Imp
  * @throws EngineError ('input') when it is none of the forms
  */
 export function tableColumns(content: string): TableColumns | null {
-  const first = rowsOf(content).find((entry) => formOf(entry) === 'flat') as Record<string, unknown> | undefined;
+  const first = rowsOf(content)
+    .map((row) => ('value' in row ? row.value : null))
+    .find((entry) => formOf(entry) === 'flat') as Record<string, unknown> | undefined;
   if (!first) return null;
   const columns = Object.keys(first);
   const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
@@ -137,7 +145,6 @@ type EntryForm = 'counterfact' | 'zsre' | 'flat';
 
 /** What kind of record an entry is, or why it is none. */
 function formOf(entry: unknown): EntryForm | { reason: string } {
-  if (entry instanceof Error) return { reason: `this line is no JSON (${entry.message})` };
   if (typeof entry !== 'object' || entry === null) return { reason: 'this is no record' };
   if ('requested_rewrite' in entry) return 'counterfact';
   return 'src' in entry && 'answers' in entry ? 'zsre' : 'flat';
@@ -151,18 +158,41 @@ function readEntry(entry: unknown, index: number, options: ImportOptions): ReadR
   return form === 'flat' ? readFlat(entry as Record<string, unknown>, index, options) : form.reason;
 }
 
+/** A record of several rewrites (MQuAKE) is one for each; what it asks besides belongs to all of them together and goes with the first. */
+function rewritesOf(value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return [value];
+  const { requested_rewrite: rewrites, ...rest } = value as Record<string, unknown>;
+  if (!Array.isArray(rewrites) || rewrites.length === 0) return [value];
+  const [first, ...others] = rewrites as unknown[];
+  const named = typeof rest.case_id === 'string' || typeof rest.case_id === 'number';
+  return [
+    { ...rest, requested_rewrite: first },
+    ...others.map((rewrite, i) => ({
+      ...(named && { case_id: `${rest.case_id as string | number}, rewrite ${i + 2}` }),
+      requested_rewrite: rewrite,
+    })),
+  ];
+}
+
 /** multi_counterfact and hand-made lists may lack a number, paraphrases or neighbours. */
 function readCounterFact(entry: object, index: number): ReadRecord | string {
+  const given = withoutNulls(entry);
+  const { requested_rewrite: rewrite } = given;
   const read = recordSchema.safeParse({
     case_id: index,
     paraphrase_prompts: [],
     neighborhood_prompts: [],
-    ...entry,
+    ...given,
+    ...(typeof rewrite === 'object' && rewrite !== null && { requested_rewrite: withoutNulls(rewrite) }),
   });
   if (!read.success) return issueOf(read.error);
   const { prompt } = read.data.requested_rewrite;
   if (!prompt.includes(PLACEHOLDER)) return `the prompt holds no ${PLACEHOLDER} for the subject`;
-  return withoutUnanswerable(read.data);
+  return tidied(read.data);
+}
+
+function withoutNulls(entry: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== null));
 }
 
 /** As the reference does (experiments/py/dsets/zsre.py): the first answer is the new object, and a “?” ends the question of locality. */
@@ -170,18 +200,18 @@ function readZsre(entry: object, index: number): ReadRecord | string {
   const read = zsreSchema.safeParse(entry);
   if (!read.success) return issueOf(read.error);
   const { subject, src, answers, rephrase, loc, loc_ans: locAnswer } = read.data;
-  const template = templateIn(src, subject);
-  if (template === null) return `the subject “${subject}” does not stand in the question “${src}”`;
-  const asked = loc !== undefined && locAnswer !== undefined;
-  return {
-    record: {
+  const found = templateIn(src, subject);
+  if (found === null) return `the subject “${subject}” does not stand in the question “${src}”`;
+  const neighbours = loc && locAnswer ? [{ prompt: `${loc}?`, target: locAnswer }] : [];
+  return tidied(
+    {
       case_id: index,
-      requested_rewrite: { prompt: template, subject, target_new: { str: answers[0] } },
+      requested_rewrite: { prompt: found.template, subject, target_new: { str: answers[0] } },
       paraphrase_prompts: rephrase,
-      neighborhood_prompts: asked ? [{ prompt: `${loc}?`, target: locAnswer }] : [],
+      neighborhood_prompts: neighbours,
     },
-    note: asked ? null : 'it has no question of locality (loc, loc_ans)',
-  };
+    [...found.notes, ...(neighbours.length === 0 ? ['it has no question of locality (loc, loc_ans)'] : [])],
+  );
 }
 
 function readFlat(
@@ -193,64 +223,82 @@ function readFlat(
     TABLE_FIELDS.map((field) => {
       const column = mapping[field];
       const value = column === undefined ? undefined : entry[column];
-      return [field, value === '' ? undefined : value];
+      return [field, isNothing(value) ? undefined : value];
     }),
   );
-  const read = flatSchema.safeParse({ ...fields, locality: entry.locality });
+  const read = flatSchema.safeParse({ ...fields, locality: entry.locality ?? undefined });
   if (!read.success) return issueOf(read.error);
   const { caseId, subject, prompt, relation, targetNew, targetTrue, paraphrases } = read.data;
   const known = relation === undefined ? undefined : facts?.relation(relation);
   const wording = prompt ?? known?.templates[0] ?? relation;
   if (wording === undefined) return 'the prompt is missing or not text';
-  const template = templateIn(wording, subject);
-  if (template === null) {
+  const found = templateIn(wording, subject);
+  if (found === null) {
     return prompt === undefined
       ? `the relation “${wording}” is none of the model’s, and holds no ${PLACEHOLDER} for the subject`
       : `the subject “${subject}” does not stand in the prompt, and neither does ${PLACEHOLDER}`;
   }
   const relationId = known?.id ?? (prompt === undefined ? undefined : relation);
-  return withoutUnanswerable({
-    case_id: caseId ?? index,
-    requested_rewrite: {
-      prompt: template,
-      subject,
-      target_new: { str: targetNew },
-      ...(targetTrue === undefined ? {} : { target_true: { str: targetTrue } }),
-      ...(relationId === undefined ? {} : { relation_id: relationId }),
+  const { neighbours, notes } = neighboursOf(read.data);
+  return tidied(
+    {
+      case_id: caseId ?? index,
+      requested_rewrite: {
+        prompt: found.template,
+        subject,
+        target_new: { str: targetNew },
+        ...(targetTrue === undefined ? {} : { target_true: { str: targetTrue } }),
+        ...(relationId === undefined ? {} : { relation_id: relationId }),
+      },
+      paraphrase_prompts: paraphrases,
+      neighborhood_prompts: neighbours,
     },
-    paraphrase_prompts: paraphrases,
-    neighborhood_prompts: neighboursOf(read.data),
-  });
+    [...found.notes, ...severalNote(fields.targetNew, targetNew), ...notes],
+  );
+}
+
+/** Of a list of objects the first is written, as by the reference. */
+function severalNote(given: unknown, taken: string): string[] {
+  const others = Array.isArray(given) ? new Set(given.filter((item) => !isNothing(item))).size - 1 : 0;
+  return others > 0 ? [`of its ${others + 1} new objects the first is taken, “${taken}”`] : [];
 }
 
 /** CounterFact's neighbours are asked for the true object; others have answers of their own, one each or one for all. */
-function neighboursOf({
-  neighbours,
-  neighbourTruth = [],
-  targetTrue,
-  locality,
-}: z.infer<typeof flatSchema>): EvaluationRecord['neighborhood_prompts'] {
-  const listed = neighbours.map((prompt, i) => {
-    const target = neighbourTruth.at(neighbourTruth.length === 1 ? 0 : i);
-    return target === undefined || target === targetTrue ? prompt : { prompt, target };
+function neighboursOf({ neighbours, neighbourTruth, targetTrue, locality }: z.infer<typeof flatSchema>): {
+  neighbours: EvaluationRecord['neighborhood_prompts'];
+  notes: string[];
+} {
+  const found: EvaluationRecord['neighborhood_prompts'] = [];
+  let unanswered = 0;
+  const add = (prompt: string, target: string | undefined): void => {
+    if (prompt.trim() === '' || target === undefined || target.trim() === '') unanswered += 1;
+    else found.push(target === targetTrue ? prompt : { prompt, target });
+  };
+  neighbours.forEach((prompt, i) => {
+    // Without answers of their own they are asked for the true object, if there is one.
+    if (neighbourTruth.length === 0) found.push(prompt);
+    else add(prompt, neighbourTruth[neighbourTruth.length === 1 ? 0 : i]);
   });
-  return [...listed, ...locality];
-}
-
-/** Leaves out neighbours that have no answer. */
-function withoutUnanswerable(record: EvaluationRecord): ReadRecord {
-  const answered = answerableNeighbours(record);
-  const lost = record.neighborhood_prompts.length - answered.length;
+  for (const { prompt: prompts, ground_truth: answers } of locality)
+    prompts.forEach((prompt, i) => add(prompt, answers[i]));
   return {
-    record: lost === 0 ? record : { ...record, neighborhood_prompts: answered },
-    note: lost === 0 ? null : `its neighbours are left out (${lost}): there is no true object to ask for`,
+    neighbours: found,
+    notes: unanswered === 0 ? [] : [`${counted(unanswered, 'neighbour')} left out: without an answer`],
   };
 }
 
 /** The wording with {} for the subject, or null where neither stands in it. */
-function templateIn(wording: string, subject: string): string | null {
-  const template = wording.includes(PLACEHOLDER) ? wording : templateOf(wording, subject);
-  return template.includes(PLACEHOLDER) ? template : null;
+function templateIn(wording: string, subject: string): { template: string; notes: string[] } | null {
+  if (wording.includes(PLACEHOLDER)) return { template: wording, notes: [] };
+  const template = templateOf(wording, subject);
+  if (template.includes(PLACEHOLDER)) return { template, notes: [] };
+  // The same letters, with accents of their own in one of the two texts (NFD).
+  const composed = templateOf(wording.normalize('NFC'), subject.normalize('NFC'));
+  if (!composed.includes(PLACEHOLDER)) return null;
+  return {
+    template: composed,
+    notes: ['its accents are written in two ways (NFC, NFD): the prompt is taken in the first'],
+  };
 }
 
 function issueOf({ issues: [issue] }: z.ZodError): string {

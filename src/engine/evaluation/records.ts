@@ -16,7 +16,11 @@ export const recordSchema = z.looseObject({
     subject: text,
     target_new: z.looseObject({ str: text }),
     target_true: z.looseObject({ str: text }).optional(),
-    relation_id: z.string().optional(),
+    /** Some number theirs; what is neither is of no use, and no reason to refuse the record. */
+    relation_id: z.preprocess(
+      (id) => (typeof id === 'number' ? String(id) : id),
+      z.string().optional().catch(undefined),
+    ),
   }),
   paraphrase_prompts: z.array(z.string()),
   /** About other subjects, which have the true object or the answer that is given. */

@@ -53,9 +53,10 @@ export class ReferenceTexts {
     const add = (key: string, more: readonly string[]): void => {
       byObject.set(key, [...(byObject.get(key) ?? []), ...more]);
     };
-    rowsOf(content).forEach((entry, i) => {
-      const snippets = snippetsSchema.safeParse(entry);
-      const plain = plainSchema.safeParse(entry);
+    rowsOf(content).forEach((row, i) => {
+      if ('fault' in row) throw new EngineError('input', `Reference text ${i + 1}: ${row.fault}.`);
+      const snippets = snippetsSchema.safeParse(row.value);
+      const plain = plainSchema.safeParse(row.value);
       if (snippets.success) {
         const { relation_id: relation, target_id: target, samples } = snippets.data;
         add(
