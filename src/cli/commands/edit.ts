@@ -2,14 +2,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { EngineError } from '../../engine/errors.ts';
 import { projectionOf } from '../../engine/families/family.ts';
 import { runReportSchema } from '../../engine/methods/report.ts';
 import type { Patch } from '../../engine/patches/patch.ts';
 import { writePatchFile } from '../../engine/patches/patch-file.ts';
+import { answersOf } from '../../engine/session/asking.ts';
 import { runEdit } from '../../engine/session/editing.ts';
 import { exportModel } from '../../engine/session/export.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
-import { parseRequests } from '../../engine/tokens/request.ts';
+import { fillPrompt, parseRequests, type EditRequest } from '../../engine/tokens/request.ts';
+import { requestNotes } from '../../engine/tokens/request-notes.ts';
 import { path, readText, writeJson, writeParts } from '../files.ts';
 import { FolderStatistics } from '../folder-statistics.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
@@ -33,6 +36,7 @@ interface EditOptions extends ModelOptions, RunOptions {
   readonly out: string;
   readonly method: string;
   readonly stats?: string;
+  readonly strict: boolean;
   readonly report?: string;
 }
 
@@ -41,12 +45,19 @@ export function editCommand(root: Command): void {
     .requiredOption('--requests <file>', 'JSON list of requests in the form of the reference', path)
     .requiredOption('--out <dir>', 'where the edited model goes', path)
     .option('--stats <dir>', 'reads the covariances from here, or computes and writes them', path)
+    .option(
+      '--strict',
+      'fail (exit code 1) when an edit did not take or contradicts another; all is written all the same',
+      false,
+    )
     .option('--report <file>', 'writes losses, norms, residuals and timings as JSON', path);
   addMethodOptions(addRunOptions(command)).action(edit);
 }
 
 async function edit(options: EditOptions & GivenOptions): Promise<void> {
-  const requests = parseRequests(await readText(options.requests));
+  const { requests, notes } = parseRequests(await readText(options.requests));
+  for (const note of notes) process.stderr.write(`${note}\n`);
+  const conflicts = showRequestNotes(requests);
   const run = await runOptionsOf(options);
   const store =
     options.stats === undefined ? {} : { statisticsStore: new FolderStatistics(options.stats), ignoreShipped: true };
@@ -71,10 +82,48 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
       await writeFile(join(out, file), await bytes.read(0, bytes.size));
     }
     if (options.report !== undefined) await writeJson(options.report, reportOf(patch, session));
+    const missed = await showMissed(session, requests);
     const { layers } = runReportSchema.parse(patch.report);
     const where = layers.map(({ layer }) => layer).join(', ');
     process.stderr.write(`Wrote ${out}: ${requests.length} edits in layers ${where}.\n`);
+    if (options.strict && missed + conflicts > 0) {
+      throw new EngineError(
+        'numeric',
+        `${missed} of ${requests.length} edits did not take, ${conflicts} contradict others.`,
+      );
+    }
   });
+}
+
+/** Says what the requests say twice or in two ways; how many contradict others. */
+function showRequestNotes(requests: readonly EditRequest[]): number {
+  let conflicts = 0;
+  for (const { request, earlier, kind } of requestNotes(requests)) {
+    const { prompt, subject, targetNew } = requests[request];
+    const asked = `“${fillPrompt(prompt, subject)}”`;
+    if (kind === 'conflict') conflicts += 1;
+    const what =
+      kind === 'repeat'
+        ? `repeats record ${earlier + 1}: ${asked}.`
+        : `contradicts record ${earlier + 1}: after ${asked} one wants “${targetNew.trim()}”, the other “${requests[earlier].targetNew.trim()}”.`;
+    process.stderr.write(`Record ${request + 1} ${what}\n`);
+  }
+  return conflicts;
+}
+
+/** Asks the edited model, and says which edits did not take; how many. */
+async function showMissed(session: ModelSession, requests: readonly EditRequest[]): Promise<number> {
+  const answers = await answersOf(session, requests);
+  let missed = 0;
+  answers.forEach(({ says, probability, top }, i) => {
+    if (says) return;
+    missed += 1;
+    const { prompt, subject, targetNew } = requests[i];
+    process.stderr.write(
+      `Record ${i + 1} did not take: after “${fillPrompt(prompt, subject)}” “${targetNew.trim()}” has ${(100 * probability).toFixed(1)} %, and “${top.trim()}” comes first.\n`,
+    );
+  });
+  return missed;
 }
 
 /** The run in the reference's words, one entry per edit and per layer. */

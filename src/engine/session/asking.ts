@@ -1,10 +1,20 @@
 /** Questions to an open model: what comes next, and the same before and after edits. */
 import { RequestError } from '../errors.ts';
 import { compareEdits, comparePrompt, type Comparison, type FreeComparison } from '../evaluation/compare.ts';
-import { topNextTokens } from '../evaluation/score.ts';
+import { promptAnswer, scoreAnswers, topNextTokens } from '../evaluation/score.ts';
 import type { RankedToken } from '../model/sampling.ts';
 import { applyPatches } from '../patches/apply.ts';
+import { fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
 import type { ModelSession } from './session.ts';
+
+export interface RequestAnswer {
+  /** Every token of the new object is the most probable one. */
+  readonly says: boolean;
+  /** Joint probability of the new object's tokens. */
+  readonly probability: number;
+  /** The most probable next token. */
+  readonly top: string;
+}
 
 /** Top next tokens of the model as it is now. @throws RequestError, CancelledError */
 export async function predict(
@@ -49,6 +59,24 @@ export async function comparePatch(
   } finally {
     before.dispose();
   }
+}
+
+/** Whether the model as it is now answers each request's prompt with its new object. @throws CancelledError */
+export async function answersOf(
+  session: ModelSession,
+  requests: readonly EditRequest[],
+  signal?: AbortSignal,
+): Promise<RequestAnswer[]> {
+  const { model, tokenizer } = session;
+  const items = requests.map((request) =>
+    promptAnswer(tokenizer, fillPrompt(request.prompt, request.subject), targetText(request)),
+  );
+  const scores = await scoreAnswers(model, await session.weights(), items, signal);
+  return scores.map(({ says, logProbability, top: [first] }) => ({
+    says,
+    probability: Math.exp(logProbability),
+    top: tokenizer.tokenText(first.id),
+  }));
 }
 
 /** A free prompt: the unedited model beside the model as it is now. @throws RequestError, CancelledError */

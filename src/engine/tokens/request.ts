@@ -29,8 +29,15 @@ const recordSchema = z.looseObject({
   subject: z.string(),
   target_new: targetSchema,
   target_true: targetSchema.nullish(),
-  relation_id: z.string().nullish(),
+  // Some number theirs; what is neither is of no use, and no reason to refuse the record.
+  relation_id: z.preprocess((id) => (typeof id === 'number' ? String(id) : id), z.string().nullish().catch(null)),
 });
+
+export interface ParsedRequests {
+  readonly requests: EditRequest[];
+  /** What of them is taken otherwise than it stands, in words. */
+  readonly notes: string[];
+}
 
 /**
  * Reads requests in the reference implementation's form:
@@ -38,17 +45,19 @@ const recordSchema = z.looseObject({
  * The contents are checked by {@link validateRequest}.
  * @throws RequestError naming the record and the field at fault
  */
-export function parseRequests(json: string): EditRequest[] {
+export function parseRequests(json: string): ParsedRequests {
   const records = parseJson(
     json,
     (reason, cause) => new RequestError('request', `The requests are not valid JSON: ${reason}`, { cause }),
   );
   if (!Array.isArray(records)) throw new RequestError('request', 'The requests must be a JSON list of records.');
   if (records.length === 0) throw new RequestError('request', 'The list of requests is empty.');
-  return records.map(parseRecord);
+  const notes: string[] = [];
+  const requests = records.map((record, i) => parseRecord(record, i, notes));
+  return { requests, notes };
 }
 
-function parseRecord(record: unknown, index: number): EditRequest {
+function parseRecord(record: unknown, index: number, notes: string[]): EditRequest {
   const parsed = recordSchema.safeParse(record);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -57,11 +66,16 @@ function parseRecord(record: unknown, index: number): EditRequest {
     throw new RequestError(fieldOf(issue.path[0]), `${recordName(record, index)}: ${what}.`);
   }
   const { case_id: caseId, prompt, subject, target_new, target_true, relation_id } = parsed.data;
+  // No text goes on with a word after an object and a space: the space would be a token of the object's own.
+  const targetNew = target_new.str.trimEnd();
+  if (targetNew !== target_new.str) {
+    notes.push(`${recordName(record, index)}: the object “${target_new.str}” is taken without the space at its end.`);
+  }
   return {
     ...(caseId === undefined ? {} : { caseId }),
     prompt,
     subject,
-    targetNew: target_new.str,
+    targetNew,
     ...(target_true ? { targetTrue: target_true.str.trim() } : {}),
     ...(relation_id ? { relationId: relation_id } : {}),
   };

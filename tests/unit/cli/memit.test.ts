@@ -308,6 +308,24 @@ describe('trace', () => {
     const row = one.grids[0].scores[one.subjectRange[1] - 1].map((score) => score - one.low);
     expect(worstOf([last.effect], [row])).toBeLessThan(1e-4);
   });
+
+  it('tells of requests that contradict each other and of edits that did not take, and fails where that is not to be', async () => {
+    const rewrite = { prompt: 'The capital of {} is', subject: 'France' };
+    const requests = await writeJson('conflict.json', [
+      { ...rewrite, target_new: { str: 'Rome ' } },
+      { ...rewrite, target_new: { str: 'Berlin' } },
+    ]);
+    const out = join(folder, 'conflict');
+    const run = await memit('edit', '--model', DEMO_MODEL, '--requests', requests, '--out', out, '--strict');
+    expect(run.stderr).toMatch(/Record 1: the object “Rome ” is taken without the space at its end\.\n/);
+    expect(run.stderr).toMatch(
+      /Record 2 contradicts record 1: after “The capital of France is” one wants “Berlin”, the other “Rome”\.\n/,
+    );
+    expect(run.stderr).toMatch(/Record [12] did not take: after “The capital of France is” “\w+” has [\d.]+ %/);
+    expect(run.stderr).toMatch(/memit: [12] of 2 edits did not take, 1 contradict others\.\n$/);
+    expect(run.code).toBe(1);
+    expect(await readdir(out)).toContain('model.safetensors');
+  });
 });
 
 interface EvaluationFile {

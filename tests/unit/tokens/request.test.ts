@@ -7,6 +7,7 @@ import {
   validateRequest,
   type EditRequest,
 } from '../../../src/engine/tokens/request.ts';
+import { requestNotes } from '../../../src/engine/tokens/request-notes.ts';
 import { demoTokenizer } from './demo.ts';
 
 const good: EditRequest = { prompt: '{} plays the', subject: 'Toko Yasuda', targetNew: 'violin' };
@@ -62,10 +63,24 @@ describe('parseRequests', () => {
 
   it('reads the form of the reference, with and without what is optional', () => {
     const { prompt, subject, target_new } = record;
-    expect(parseRequests(JSON.stringify([record, { prompt, subject, target_new }]))).toEqual([
-      { ...good, caseId: 7, targetTrue: 'guitar', relationId: 'P1303' },
-      good,
-    ]);
+    expect(parseRequests(JSON.stringify([record, { prompt, subject, target_new }]))).toEqual({
+      requests: [{ ...good, caseId: 7, targetTrue: 'guitar', relationId: 'P1303' }, good],
+      notes: [],
+    });
+  });
+
+  it('takes an object without the space at its end, and says so', () => {
+    const { requests, notes } = parseRequests(JSON.stringify([record, { ...record, target_new: { str: ' violin ' } }]));
+    expect(requests.map(({ targetNew }) => targetNew)).toEqual(['violin', ' violin']);
+    expect(notes).toEqual(['Record 2 (case 7): the object “ violin ” is taken without the space at its end.']);
+  });
+
+  it('is not refused for a relation that is no text', () => {
+    const relations = [0, null, true, {}].map((relation) => {
+      const { requests } = parseRequests(JSON.stringify([{ ...record, relation_id: relation }]));
+      return requests[0].relationId;
+    });
+    expect(relations).toEqual(['0', undefined, undefined, undefined]);
   });
 
   it.each<[string, unknown, RequestError['field'], RegExp]>([
@@ -84,6 +99,23 @@ describe('parseRequests', () => {
 
   it('refuses what is not JSON', () => {
     expect(refusal(() => parseRequests('[{')).message).toMatch(/not valid JSON/);
+  });
+});
+
+describe('requestNotes', () => {
+  it('finds requests that contradict or repeat earlier ones', () => {
+    const other = { ...good, subject: 'John Lennon' };
+    const requests = [
+      good,
+      other,
+      { ...good, targetNew: 'flute' },
+      { ...good, targetNew: ' violin' },
+      { ...other, prompt: 'Who is {}?' },
+    ];
+    expect(requestNotes(requests)).toEqual([
+      { request: 2, earlier: 0, kind: 'conflict' },
+      { request: 3, earlier: 0, kind: 'repeat' },
+    ]);
   });
 });
 

@@ -23,7 +23,7 @@ describe('the tiny model', () => {
   it('gives δ of every edit, entry by entry, one of them at the clamp', async () => {
     const bench = await openTiny();
     const { model, tokenizer } = bench;
-    const prompts = parseRequests(readFileSync(requests, 'utf8')).map((request) =>
+    const prompts = parseRequests(readFileSync(requests, 'utf8')).requests.map((request) =>
       buildEditPrompts(request, oracle.contexts, tokenizer, model.config.contextLength),
     );
     const { layers } = oracle.settings;

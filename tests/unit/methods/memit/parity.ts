@@ -69,7 +69,7 @@ export function testParity(
 
   beforeAll(async () => {
     bench = await open();
-    const edits = parseRequests(readFileSync(requests, 'utf8'));
+    const { requests: edits } = parseRequests(readFileSync(requests, 'utf8'));
     const { linalg } = bench.model;
     const solve = linalg.solveRegularized.bind(linalg);
     vi.spyOn(linalg, 'solveRegularized').mockImplementation((...given) => {
