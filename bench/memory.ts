@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startWasm } from '../src/cli/backend.ts';
-import { writeParts } from '../src/cli/files.ts';
+import { writeParts } from '../src/cli/outputs.ts';
 import { folderSource } from '../src/cli/folder-source.ts';
 import { referenceData } from '../src/cli/reference-data.ts';
 import { createFamily } from '../src/engine/families/registry.ts';

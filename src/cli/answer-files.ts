@@ -1,8 +1,9 @@
 /** Keeps which facts models know, a file a model, in a folder. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnswerStore, KeptAnswers } from '../engine/knowledge/answers.ts';
 import { cacheFolder } from './cache-folder.ts';
+import { writeWhole } from './outputs.ts';
 
 /** What cannot be read or written is not kept: the next run asks again. */
 export class AnswerFiles implements AnswerStore {
@@ -21,13 +22,12 @@ export class AnswerFiles implements AnswerStore {
   }
 
   async saveAnswers(modelHash: string, answers: KeptAnswers): Promise<void> {
-    const path = this.#path(modelHash);
-    const part = `${path}.${process.pid}.part`;
     try {
-      await mkdir(this.#folder, { recursive: true });
-      // Renamed into place, so that a run that is killed leaves no half of a file for the next one to read.
-      await writeFile(part, `${JSON.stringify(answers)}\n`);
-      await rename(part, path);
+      await writeWhole(
+        this.#path(modelHash),
+        `${JSON.stringify(answers)}
+`,
+      );
     } catch {
       // A cache folder that cannot be written is no reason to stop.
     }

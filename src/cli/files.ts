@@ -1,5 +1,5 @@
-/** Files that the user names on the command line. */
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+/** Files that the user names on the command line to be read. */
+import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
@@ -7,7 +7,6 @@ import { settingsSchemas } from '../engine/methods/registry.ts';
 import type { Patch } from '../engine/patches/patch.ts';
 import { readPatchFile } from '../engine/patches/patch-file.ts';
 import { decodeText, GUESSED_ENCODING, parseJson } from '../engine/text.ts';
-import type { FileParts } from '../engine/weights/safetensors-writer.ts';
 
 /** Paths are meant from where the user called npm, not from the project's folder npm changes to. */
 export function path(value: string): string {
@@ -49,25 +48,6 @@ export async function readPatch(file: string): Promise<Patch> {
     throw unreadable(file);
   });
   return readPatchFile(bytes, settingsSchemas());
-}
-
-export async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeFile(file, `${JSON.stringify(value, null, 1)}\n`);
-}
-
-/** Writes a file while it is made: it may be larger than memory. What is not whole does not get the name. */
-export async function writeParts(file: string, parts: FileParts): Promise<void> {
-  const part = `${file}.${process.pid}.part`;
-  const handle = await open(part, 'w');
-  try {
-    for await (const chunk of parts.stream()) await handle.writeFile(chunk);
-    await handle.close();
-    await rename(part, file);
-  } catch (error) {
-    await handle.close();
-    await rm(part, { force: true });
-    throw error;
-  }
 }
 
 function unreadable(file: string): EngineError {

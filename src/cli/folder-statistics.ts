@@ -1,7 +1,8 @@
 /** Computed statistics as files of a folder: one that the user names, or the user's cache. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from './cache-folder.ts';
+import { writeWhole } from './outputs.ts';
 import type { StatisticsStore } from '../engine/statistics/stored-statistics.ts';
 
 export class FolderStatistics implements StatisticsStore {
@@ -21,11 +22,7 @@ export class FolderStatistics implements StatisticsStore {
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
-    // Renamed into place, so that a run that is killed leaves no half of a file for the next one to read.
-    const part = `${this.#path(key)}.${process.pid}.part`;
-    await writeFile(part, bytes);
-    await rename(part, this.#path(key));
+    await writeWhole(this.#path(key), bytes);
   }
 
   #path(key: string): string {

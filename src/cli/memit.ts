@@ -13,6 +13,7 @@ import { factsCommand } from './commands/facts.ts';
 import { predictCommand } from './commands/predict.ts';
 import { statisticsCommand } from './commands/statistics.ts';
 import { traceCommand } from './commands/trace.ts';
+import { refuseOverwriting } from './outputs.ts';
 
 const COMMANDS = [
   editCommand,
@@ -40,6 +41,7 @@ const INPUT_CODES: readonly ErrorCode[] = [
 function program(): Command {
   const root = new Command('memit').description('Edit facts inside a language model.');
   for (const register of COMMANDS) register(root);
+  root.hook('preAction', (_, command) => refuseOverwriting(command.opts()));
   root.commands.forEach((each) => each.exitOverride());
   return root.exitOverride();
 }

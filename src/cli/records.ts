@@ -1,5 +1,4 @@
 /** What `evaluate` and `benchmark` share: records in, metrics out. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EngineError } from '../engine/errors.ts';
@@ -11,7 +10,8 @@ import { ReferenceTexts } from '../engine/evaluation/reference-texts.ts';
 import { caseFiles, referenceForm, type Evaluation } from '../engine/evaluation/report.ts';
 import type { BenchmarkStage } from '../engine/session/benchmark.ts';
 import type { ModelSession } from '../engine/session/session.ts';
-import { path, readText, writeJson } from './files.ts';
+import { path, readText } from './files.ts';
+import { writeJson, writeWhole } from './outputs.ts';
 import { modelCommand, parseSeed, type ModelOptions } from './options.ts';
 import { showCount } from './progress.ts';
 
@@ -71,6 +71,5 @@ export async function writeEvaluation(
 ): Promise<void> {
   await writeJson(out, { ...more, ...referenceForm(evaluation) });
   if (cases === undefined) return;
-  await mkdir(cases, { recursive: true });
-  for (const { name, content } of caseFiles(evaluation)) await writeFile(join(cases, name), content);
+  for (const { name, content } of caseFiles(evaluation)) await writeWhole(join(cases, name), content);
 }

@@ -1,10 +1,11 @@
 /** Keeps what the tuning of a GPU found from one run of the command line to the next, in a file of the user's cache folder. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
 import { tileTableSchema, type TuningStore } from '../engine/linalg/webgpu/tuning.ts';
 import { cacheFolder } from './cache-folder.ts';
+import { writeWhole } from './outputs.ts';
 
 const tuningsSchema = z.record(z.string(), z.unknown());
 
@@ -23,8 +24,7 @@ export class TuningFile implements TuningStore {
   async saveTiles(key: string, tiles: TileTable): Promise<void> {
     const all = { ...(await this.#read()), [key]: tiles };
     try {
-      await mkdir(dirname(this.#path), { recursive: true });
-      await writeFile(this.#path, `${JSON.stringify(all, null, 2)}\n`);
+      await writeWhole(this.#path, `${JSON.stringify(all, null, 2)}\n`);
     } catch {
       // A cache folder that cannot be written is no reason to stop.
     }

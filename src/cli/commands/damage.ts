@@ -1,7 +1,8 @@
 /** `memit damage`: what patches did to everything else. */
 import type { Command } from 'commander';
 import { measureDamage } from '../../engine/session/damage.ts';
-import { collectPaths, path, readPatch, writeJson } from '../files.ts';
+import { collectPaths, path, readPatch } from '../files.ts';
+import { writeJson } from '../outputs.ts';
 import { modelCommand, parseCount, parseSeed, withSession, type ModelOptions } from '../options.ts';
 import { showCount } from '../progress.ts';
 

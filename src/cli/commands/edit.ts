@@ -1,5 +1,4 @@
 /** `memit edit`: a list of requests becomes an edited model in a folder. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/errors.ts';
@@ -13,7 +12,8 @@ import { exportModel } from '../../engine/session/export.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { fillPrompt, parseRequests, type EditRequest } from '../../engine/tokens/request.ts';
 import { requestNotes } from '../../engine/tokens/request-notes.ts';
-import { path, readText, writeJson, writeParts } from '../files.ts';
+import { path, readText } from '../files.ts';
+import { writeJson, writeParts, writeWhole } from '../outputs.ts';
 import { FolderStatistics } from '../folder-statistics.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
 import {
@@ -72,14 +72,14 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
       },
     });
     session.stack.push(patch);
+    // Before the model, which may not fit: the run is in it.
+    await writeWhole(join(out, 'patch.safetensors'), await writePatchFile(patch));
     const { parts } = await exportModel(session, 'safetensors', { dtype: 'source' });
-    await mkdir(out, { recursive: true });
     await writeParts(join(out, 'model.safetensors'), parts);
-    await writeFile(join(out, 'patch.safetensors'), await writePatchFile(patch));
     for (const { path: file } of (await session.source.list()) ?? []) {
       if (!COMPANIONS.test(file)) continue;
       const bytes = await session.source.open(file);
-      await writeFile(join(out, file), await bytes.read(0, bytes.size));
+      await writeWhole(join(out, file), await bytes.read(0, bytes.size));
     }
     if (options.report !== undefined) await writeJson(options.report, reportOf(patch, session));
     const missed = await showMissed(session, requests);

@@ -1,7 +1,8 @@
 /** `memit facts`: which of the facts that ship a model knows. */
 import type { Command } from 'commander';
 import type { ModelSession } from '../../engine/session/session.ts';
-import { path, writeJson } from '../files.ts';
+import { path } from '../files.ts';
+import { writeJson } from '../outputs.ts';
 import { modelCommand, parseCount, withSession, type ModelOptions } from '../options.ts';
 import { showCount } from '../progress.ts';
 

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { predict } from '../../engine/session/asking.ts';
-import { path, readForm, writeJson } from '../files.ts';
+import { path, readForm } from '../files.ts';
+import { writeJson } from '../outputs.ts';
 import { modelCommand, withSession, type ModelOptions } from '../options.ts';
 
 const promptsSchema = z.array(

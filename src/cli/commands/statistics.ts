@@ -1,5 +1,4 @@
 /** `memit statistics`: second moments of layers over a text, as a file. */
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/errors.ts';
 import { methodOf } from '../../engine/methods/registry.ts';
@@ -9,6 +8,7 @@ import { writeStatistics } from '../../engine/statistics/statistics-file.ts';
 import { TextStatistics } from '../../engine/statistics/text-statistics.ts';
 import { sha256Text } from '../../engine/weights/model-hash.ts';
 import { path, readText } from '../files.ts';
+import { writeWhole } from '../outputs.ts';
 import { modelCommand, parseCount, parseLayers, withSession, type ModelOptions } from '../options.ts';
 import { showPhase } from '../progress.ts';
 
@@ -52,7 +52,7 @@ async function statistics(options: StatisticsOptions): Promise<void> {
       ({ tokens, complete } = moment);
     }
     const file = { modelHash: session.hash, textHash: await sha256Text(text), tokens, complete, layers: matrices };
-    await writeFile(options.out, await writeStatistics(file, session.model.config.intermediateSize));
+    await writeWhole(options.out, await writeStatistics(file, session.model.config.intermediateSize));
     process.stderr.write(`Wrote ${options.out}: layers ${layers.join(', ')} over ${tokens} tokens.\n`);
   });
 }

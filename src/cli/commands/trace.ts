@@ -2,7 +2,8 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { EngineError } from '../../engine/errors.ts';
 import { TRACE_DEFAULTS, windowOf, type TraceKind, type TraceSettings } from '../../engine/tracing/settings.ts';
-import { path, readJson, writeJson } from '../files.ts';
+import { path, readJson } from '../files.ts';
+import { writeJson } from '../outputs.ts';
 import { modelCommand, parseCount, parseSeed, withSession, type ModelOptions } from '../options.ts';
 import { showPhase } from '../progress.ts';
 import { averageFacts, averagePrompts, KINDS, parseTracePrompts, tracePrompts } from '../trace.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileSource } from '../../../src/cli/folder-source.ts';
-import { writeParts } from '../../../src/cli/files.ts';
+import { writeParts } from '../../../src/cli/outputs.ts';
 import { hubModel } from '../../../src/cli/hub/hub-model.ts';
 import { hubSettings, type HubSettings } from '../../../src/cli/hub/hub-settings.ts';
 import { readText } from '../../../src/engine/sources/model-source.ts';
