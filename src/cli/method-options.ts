@@ -5,7 +5,7 @@ import { DEFAULT_METHOD, methodOf, METHODS } from '../engine/methods/registry.ts
 import { settingFields, type SettingField } from '../engine/methods/setting-fields.ts';
 import type { MethodSettings } from '../engine/patches/patch.ts';
 import type { ModelSession } from '../engine/session/session.ts';
-import { parseLayers, parseSeed } from './options.ts';
+import { decimalNumber, parseLayers, parseSeed } from './options.ts';
 
 /** As commander names what was given. */
 export type GivenOptions = Readonly<Record<string, unknown>>;
@@ -59,8 +59,8 @@ function optionOf(field: SettingField): Option {
 function parse({ name, kind }: SettingField, text: string): unknown {
   if (kind === 'layers') return parseLayers(text);
   if (name === 'seed') return parseSeed(text);
-  const value = text.trim() === '' ? NaN : Number(text);
-  if (!Number.isFinite(value)) throw new InvalidArgumentError('Write a number.');
+  const value = decimalNumber(text);
+  if (value === null || !Number.isFinite(value)) throw new InvalidArgumentError('Write a number.');
   if (kind === 'integer' && !Number.isInteger(value)) throw new InvalidArgumentError('Write a whole number.');
   return value;
 }

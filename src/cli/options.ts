@@ -103,21 +103,33 @@ export async function withSession(
 }
 
 export function parseLayers(value: string): number[] {
-  const layers = value.split(',').map((part) => Number(part.trim()));
-  if (layers.some((layer) => !Number.isInteger(layer) || layer < 0)) {
+  const layers = value.split(',').map((part) => wholeNumber(part.trim()));
+  if (layers.some((layer) => layer === null)) {
     throw new InvalidArgumentError('Layers are whole numbers with commas between, such as 1,2,3.');
   }
-  return layers;
+  if (new Set(layers).size < layers.length) throw new InvalidArgumentError('A layer is named twice.');
+  return layers as number[];
 }
 
 export function parseSeed(value: string): number {
-  const seed = Number(value);
-  if (!Number.isInteger(seed) || seed < 0) throw new InvalidArgumentError('The seed is a whole number, 0 or more.');
+  const seed = wholeNumber(value);
+  if (seed === null) throw new InvalidArgumentError('The seed is a whole number, 0 or more.');
   return seed;
 }
 
 export function parseCount(value: string): number {
-  const count = Number(value);
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number, 1 or more.');
+  const count = wholeNumber(value);
+  if (count === null || count < 1) throw new InvalidArgumentError('Write a whole number, 1 or more.');
   return count;
+}
+
+/** In digits alone; null for anything else, and for what a double does not hold. */
+function wholeNumber(text: string): number | null {
+  const number = /^\d+$/.test(text) ? Number(text) : NaN;
+  return Number.isSafeInteger(number) ? number : null;
+}
+
+/** A number as people write it, such as 0.5 or 1e-3; null for anything else. */
+export function decimalNumber(text: string): number | null {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : null;
 }

@@ -10,6 +10,7 @@ import { answersOf } from '../../engine/session/asking.ts';
 import { runEdit } from '../../engine/session/editing.ts';
 import { exportModel } from '../../engine/session/export.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
+import { optionalText } from '../../engine/sources/model-source.ts';
 import { fillPrompt, parseRequests, type EditRequest } from '../../engine/tokens/request.ts';
 import { requestNotes } from '../../engine/tokens/request-notes.ts';
 import { path, readText } from '../files.ts';
@@ -27,9 +28,9 @@ import {
 } from '../options.ts';
 import { showPhase } from '../progress.ts';
 
-/** Files beside the weights that `transformers` reads; they go with the edited model. */
+/** Files beside the weights that `transformers` reads, and what the model comes with for asking and editing it: they go with the edited model. */
 const COMPANIONS =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|vocab|added_tokens)\.json$|^merges\.txt$/;
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|vocab|added_tokens|facts|benchmark)\.json$|^merges\.txt$/;
 
 interface EditOptions extends ModelOptions, RunOptions {
   readonly requests: string;
@@ -76,11 +77,7 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
     await writeWhole(join(out, 'patch.safetensors'), await writePatchFile(patch));
     const { parts } = await exportModel(session, 'safetensors', { dtype: 'source' });
     await writeParts(join(out, 'model.safetensors'), parts);
-    for (const { path: file } of (await session.source.list()) ?? []) {
-      if (!COMPANIONS.test(file)) continue;
-      const bytes = await session.source.open(file);
-      await writeWhole(join(out, file), await bytes.read(0, bytes.size));
-    }
+    await writeCompanions(session, out);
     if (options.report !== undefined) await writeJson(options.report, reportOf(patch, session));
     const missed = await showMissed(session, requests);
     const { layers } = runReportSchema.parse(patch.report);
@@ -93,6 +90,20 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
       );
     }
   });
+}
+
+/** So that the edited model can be opened, asked and edited again as the one it came from; its statistics are another model's. */
+async function writeCompanions({ source, notes }: ModelSession, out: string): Promise<void> {
+  const text = notes.statistics?.text ?? 'statistics.txt';
+  for (const { path: file } of (await source.list()) ?? []) {
+    if (!COMPANIONS.test(file) && file !== text) continue;
+    const bytes = await source.open(file);
+    await writeWhole(join(out, file), await bytes.read(0, bytes.size));
+  }
+  const notesText = await optionalText(source, 'memit.json');
+  if (notesText === null) return;
+  const { statistics, ...kept } = JSON.parse(notesText) as Record<string, unknown>;
+  await writeJson(join(out, 'memit.json'), statistics === undefined ? kept : { ...kept, statistics: { text } });
 }
 
 /** Says what the requests say twice or in two ways; how many contradict others. */

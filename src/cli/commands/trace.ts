@@ -4,7 +4,7 @@ import { EngineError } from '../../engine/errors.ts';
 import { TRACE_DEFAULTS, windowOf, type TraceKind, type TraceSettings } from '../../engine/tracing/settings.ts';
 import { path, readJson } from '../files.ts';
 import { writeJson } from '../outputs.ts';
-import { modelCommand, parseCount, parseSeed, withSession, type ModelOptions } from '../options.ts';
+import { decimalNumber, modelCommand, parseCount, parseSeed, withSession, type ModelOptions } from '../options.ts';
 import { showPhase } from '../progress.ts';
 import { averageFacts, averagePrompts, KINDS, parseTracePrompts, tracePrompts } from '../trace.ts';
 
@@ -64,16 +64,16 @@ function parseTraceSeed(value: string): number | 'numpy1' {
 }
 
 function parseNoise(value: string): number {
-  const noise = Number(value);
-  if (!(noise > 0)) throw new InvalidArgumentError('The noise is a standard deviation above 0.');
+  const noise = decimalNumber(value);
+  if (noise === null || !(noise > 0 && Number.isFinite(noise)))
+    throw new InvalidArgumentError('The noise is a standard deviation above 0.');
   return noise;
 }
 
 function parseKinds(value: string): TraceKind[] {
-  return value.split(',').map((part) => {
-    const name = part.trim();
-    if (!(name in KINDS))
-      throw new InvalidArgumentError(`Kinds are ${Object.keys(KINDS).join(', ')}, with commas between.`);
-    return KINDS[name];
-  });
+  const names = value.split(',').map((part) => part.trim());
+  if (names.some((name) => !Object.hasOwn(KINDS, name)) || new Set(names).size < names.length) {
+    throw new InvalidArgumentError(`Kinds are ${Object.keys(KINDS).join(', ')}, with commas between, each once.`);
+  }
+  return names.map((name) => KINDS[name]);
 }

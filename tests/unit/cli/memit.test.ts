@@ -126,6 +126,7 @@ describe('edit', () => {
       'config.json',
       'model.safetensors',
       'patch.safetensors',
+      'statistics.txt',
       'tokenizer.json',
       'tokenizer_config.json',
     ]);
@@ -307,6 +308,32 @@ describe('trace', () => {
     const last = means.curves.find(({ position }) => position === 'last subject')!;
     const row = one.grids[0].scores[one.subjectRange[1] - 1].map((score) => score - one.low);
     expect(worstOf([last.effect], [row])).toBeLessThan(1e-4);
+  });
+
+  it('edits its own output as it edits the model that it came from', async () => {
+    const edits = [
+      { prompt: 'The capital of {} is', subject: 'France', target_new: { str: 'Rome' } },
+      { prompt: '{} plays the', subject: 'Jimi Hendrix', target_new: { str: 'violin' } },
+    ];
+    const outs = ['once', 'twice'].map((name) => join(folder, name));
+    for (const [i, out] of outs.entries()) {
+      const requests = await writeJson(`again-${i}.json`, [edits[i]]);
+      const from = i === 0 ? DEMO_MODEL : outs[0];
+      const run = await memit('edit', '--model', from, '--requests', requests, '--out', out, '--strict');
+      expect(run).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/1 edits in layers 0, 1, 2, 3\.\n$/) as string,
+      });
+    }
+    const { statistics, preset } = await readJson<{ statistics: object; preset: object }>(join(outs[1], 'memit.json'));
+    expect(statistics).toEqual({ text: 'statistics.txt' });
+    expect(preset).toEqual((await readJson<{ preset: object }>(join(DEMO_MODEL, 'memit.json'))).preset);
+    expect(await readdir(outs[1])).toEqual(expect.arrayContaining(['facts.json', 'statistics.txt']));
+    const prompts = await writeJson('both.json', ['The capital of France is', 'Jimi Hendrix plays the']);
+    const answers = join(folder, 'both-answers.json');
+    await memit('predict', '--model', outs[1], '--prompts', prompts, '--out', answers);
+    const said = await readJson<{ top: { token: string }[] }[]>(answers);
+    expect(said.map(({ top }) => top[0].token)).toEqual([' Rome', ' violin']);
   });
 
   it('tells of requests that contradict each other and of edits that did not take, and fails where that is not to be', async () => {
@@ -555,6 +582,29 @@ describe('what is wrong with the input', () => {
       'a kind of trace there is not',
       () => ['trace', '--model', model, '--out', join(folder, 'never'), '--kinds', 'hidden,neurons'],
       /Kinds are hidden, mlp, attn/,
+    ],
+    [
+      'a kind of trace twice',
+      () => ['trace', '--model', model, '--out', join(folder, 'never'), '--kinds', 'hidden,hidden'],
+      /each once/,
+    ],
+    [
+      'a kind of trace that only objects know',
+      () => ['trace', '--model', model, '--out', join(folder, 'never'), '--kinds', 'toString'],
+      /Kinds are hidden, mlp, attn/,
+    ],
+    [
+      'its own prompts as output',
+      async () => {
+        const prompts = await writeJson('prompts-again.json', ['The capital of']);
+        return ['predict', '--model', model, '--prompts', prompts, '--out', prompts];
+      },
+      /prompts-again\.json” is what this command reads/,
+    ],
+    [
+      'the model’s folder as output',
+      async () => editOf('requests-11.json', [request], '--out', model),
+      /tiny” is what this command reads/,
     ],
     [
       'a prompt to trace without its subject',
