@@ -4,14 +4,18 @@ import { ModelError } from '../errors.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { methodOf, DEFAULT_METHOD } from '../methods/registry.ts';
 import { validateSettings, type EditingMethod } from '../methods/method.ts';
+import { isPlainFileName } from '../sources/model-source.ts';
 import { messageOf, parseJson } from '../text.ts';
+
+/** Of the model's own folder, wherever that is. */
+const fileName = z.string().refine(isPlainFileName, 'is not the name of a file in the model’s folder');
 
 const notesSchema = z.object({
   /** Of which method the preset is. */
   method: z.string().default(DEFAULT_METHOD),
   preset: z.record(z.string(), z.unknown()).optional(),
   presetNote: z.string().optional(),
-  statistics: z.object({ file: z.string().optional(), text: z.string().optional() }).optional(),
+  statistics: z.object({ file: fileName.optional(), text: fileName.optional() }).optional(),
   examples: z.array(z.object({ subject: z.string(), relationId: z.string(), object: z.string() })).default([]),
 });
 

@@ -64,3 +64,8 @@ export async function optionalText(source: ModelSource, path: string, signal?: A
     throw error;
   }
 }
+
+/** A name that cannot lead out of the folder on any system. */
+export function isPlainFileName(name: unknown): name is string {
+  return typeof name === 'string' && /^[^/\\:\p{Cc}]+$/u.test(name) && !/^\.+$/.test(name);
+}

@@ -4,7 +4,13 @@ import { SafetensorsError } from '../errors.ts';
 import { parseJson } from '../text.ts';
 import { readSafetensors, type SafetensorsFile } from '../weights/safetensors.ts';
 import { TensorIndex } from '../weights/tensor-index.ts';
-import { MissingFileError, optionalText, type ByteProgress, type ModelSource } from './model-source.ts';
+import {
+  isPlainFileName,
+  MissingFileError,
+  optionalText,
+  type ByteProgress,
+  type ModelSource,
+} from './model-source.ts';
 
 const WHOLE = 'model.safetensors';
 const SHARD_INDEX = 'model.safetensors.index.json';
@@ -94,9 +100,4 @@ function parseShardIndex(text: string): ShardIndex {
   }
   if (shardOf.size === 0) throw fail('lists no tensor');
   return { shardOf, dataBytes: parsed.data.metadata?.total_size ?? 0 };
-}
-
-/** A name that cannot lead out of the folder on any system. */
-function isPlainFileName(name: unknown): name is string {
-  return typeof name === 'string' && /^[^/\\:\p{Cc}]+$/u.test(name) && !/^\.+$/.test(name);
 }
