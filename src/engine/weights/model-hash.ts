@@ -99,6 +99,7 @@ async function* chunksOf(source: ByteSource, signal?: AbortSignal): AsyncGenerat
   }
 }
 
+/** As it is on every system: a checkout on Windows ends lines otherwise, and is the same model. */
 function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  return new TextEncoder().encode(text.replaceAll('\r\n', '\n'));
 }

@@ -45,6 +45,15 @@ describe('hashModel', () => {
     expect((await hashModel(await indexOf(bytes), '{}')).hash).toBe(identities[0].hash);
   });
 
+  it('is the same whatever ends the lines of the config', async () => {
+    const bytes = await tensorFile(['a', 'b']);
+    const [unix, windows] = await Promise.all(
+      ['{\n "a": 1\n}\n', '{\r\n "a": 1\r\n}\r\n'].map(async (text) => hashModel(await indexOf(bytes), text)),
+    );
+    expect(windows.hash).toBe(unix.hash);
+    expect(await windows.formerHash()).toBe(await unix.formerHash());
+  });
+
   it('can be cancelled', async () => {
     const index = await indexOf(await tensorFile(['a']));
     await expect(hashModel(index, '{}', AbortSignal.abort())).rejects.toBeInstanceOf(CancelledError);
