@@ -5,6 +5,7 @@ import type { WebGpuLinearAlgebra } from '../../src/engine/linalg/webgpu.ts';
 import { KernelRunner, type ShaderSource } from '../../src/engine/linalg/webgpu/kernel-runner.ts';
 import { type Matrix, matrixOf } from '../../src/engine/linalg/webgpu/matrix.ts';
 import { productSteps } from '../../src/engine/linalg/webgpu/products.ts';
+import { MOST_IDLE } from '../../src/engine/runtime/buffer-pool.ts';
 import { type GpuDevice, readFloats } from '../../src/engine/runtime/device.ts';
 import type { OrtModule } from '../../src/engine/runtime/runtime.ts';
 import { Runtime } from '../../src/engine/runtime/runtime.ts';
@@ -58,7 +59,7 @@ function lower(size: number): Float32Array {
 
 /** As many results as the device keeps buffers for (runtime/buffer-pool.ts), so that no run waits for a new one. */
 function queueOf(elements: number): number {
-  return Math.max(1, Math.floor(2 ** 28 / (4 * elements)));
+  return Math.max(1, Math.floor(MOST_IDLE / (4 * elements)));
 }
 
 /** The kernels of shaders/, through the interface that the engine uses. */

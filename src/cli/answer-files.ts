@@ -23,11 +23,7 @@ export class AnswerFiles implements AnswerStore {
 
   async saveAnswers(modelHash: string, answers: KeptAnswers): Promise<void> {
     try {
-      await writeWhole(
-        this.#path(modelHash),
-        `${JSON.stringify(answers)}
-`,
-      );
+      await writeWhole(this.#path(modelHash), `${JSON.stringify(answers)}\n`);
     } catch {
       // A cache folder that cannot be written is no reason to stop.
     }

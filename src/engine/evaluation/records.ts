@@ -1,5 +1,6 @@
 /** Records: an edit, and the prompts that tell whether it worked, generalises and leaves others alone. */
 import { z } from 'zod';
+import { relationIdSchema } from '../tokens/request.ts';
 import { fillPrompt } from '../tokens/template.ts';
 
 const text = z.string().min(1);
@@ -16,11 +17,7 @@ export const recordSchema = z.looseObject({
     subject: text,
     target_new: z.looseObject({ str: text }),
     target_true: z.looseObject({ str: text }).optional(),
-    /** Some number theirs; what is neither is of no use, and no reason to refuse the record. */
-    relation_id: z.preprocess(
-      (id) => (typeof id === 'number' ? String(id) : id),
-      z.string().optional().catch(undefined),
-    ),
+    relation_id: relationIdSchema,
   }),
   paraphrase_prompts: z.array(z.string()),
   /** About other subjects, which have the true object or the answer that is given. */

@@ -5,8 +5,8 @@
 
 /** Smaller buffers are cut out of memory that the browser holds anyway. */
 const SMALLEST = 2 ** 20;
-/** What lies idle at most. */
-const MOST_IDLE = 2 ** 28;
+/** What lies idle at most, in bytes. */
+export const MOST_IDLE = 2 ** 28;
 
 export class BufferPool {
   /** Those given back last are last. */

@@ -22,6 +22,12 @@ export interface EditRequest {
   readonly relationId?: string;
 }
 
+/** Of a relation: some number theirs; what is neither text nor a number is of no use, and no reason to refuse the record. */
+export const relationIdSchema = z.preprocess(
+  (id) => (typeof id === 'number' ? String(id) : id),
+  z.string().optional().catch(undefined),
+);
+
 const targetSchema = z.looseObject({ str: z.string() });
 const recordSchema = z.looseObject({
   case_id: z.union([z.number(), z.string()]).optional(),
@@ -29,8 +35,7 @@ const recordSchema = z.looseObject({
   subject: z.string(),
   target_new: targetSchema,
   target_true: targetSchema.nullish(),
-  // Some number theirs; what is neither is of no use, and no reason to refuse the record.
-  relation_id: z.preprocess((id) => (typeof id === 'number' ? String(id) : id), z.string().nullish().catch(null)),
+  relation_id: relationIdSchema,
 });
 
 export interface ParsedRequests {
