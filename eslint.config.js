@@ -22,7 +22,7 @@ const ENGINE_LAYERS = {
   statistics: ['graph', 'runtime', 'weights', 'tokens', 'linalg', 'model'],
   tracing: ['runtime', 'tokens', 'linalg', 'model'],
   patches: ['runtime', 'weights', 'linalg', 'model'],
-  targets: ['runtime', 'tokens', 'linalg', 'model'],
+  targets: ['runtime', 'weights', 'tokens', 'linalg', 'model'],
   methods: ['runtime', 'tokens', 'linalg', 'families', 'model', 'statistics', 'patches', 'targets'],
   evaluation: ['runtime', 'tokens', 'linalg', 'model', 'targets'],
   knowledge: ['tokens', 'sources', 'model', 'evaluation'],

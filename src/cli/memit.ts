@@ -53,8 +53,8 @@ async function main(): Promise<number> {
   } catch (error) {
     // Commander has printed its own line already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const next = error instanceof EngineError && error.next !== '' ? ` ${error.next}` : '';
-    process.stderr.write(`memit: ${messageOf(error)}${next}\n`);
+    const advice = error instanceof EngineError ? [error.kept, error.next] : [];
+    process.stderr.write(`memit: ${[messageOf(error), ...advice].filter((part) => part !== '').join(' ')}\n`);
     return error instanceof EngineError && INPUT_CODES.includes(error.code) ? 2 : 1;
   }
 }

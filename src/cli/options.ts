@@ -9,6 +9,7 @@ import { startNodeBackend, type BackendName } from './backend.ts';
 import { collectPaths, path, readForm } from './files.ts';
 import { fileSource } from './folder-source.ts';
 import { CachedStatistics } from './folder-statistics.ts';
+import { FolderTargets } from './folder-targets.ts';
 import { modelNamed } from './model-location.ts';
 import { showNeeds } from './progress.ts';
 import { referenceData } from './reference-data.ts';
@@ -50,13 +51,15 @@ export interface RunOptions {
   readonly contexts?: string;
   readonly statistics: string[];
   readonly statisticsTokens?: number;
+  readonly fresh: boolean;
 }
 
 /** Of commands that run a method. */
 export function addRunOptions(command: Command): Command {
   return addStatisticsOption(command)
     .option('--contexts <file>', 'JSON list of context templates, "{}" first; the model writes them when absent', path)
-    .option('--statistics-tokens <count>', 'tokens of text behind the covariances; ten a row when absent', parseCount);
+    .option('--statistics-tokens <count>', 'tokens of text behind the covariances; ten a row when absent', parseCount)
+    .option('--fresh', 'search every target, also those that an earlier run of the same edits found', false);
 }
 
 const contextsSchema = z.array(z.string()).min(1);
@@ -65,8 +68,10 @@ const contextsSchema = z.array(z.string()).min(1);
 export async function runOptionsOf({
   contexts,
   statisticsTokens,
-}: RunOptions): Promise<Pick<EditOptions, 'contexts' | 'statisticsTokens'>> {
+  fresh,
+}: RunOptions): Promise<Pick<EditOptions, 'contexts' | 'statisticsTokens' | 'fresh'>> {
   return {
+    fresh,
     ...(contexts !== undefined && { contexts: await readForm(contextsSchema, contexts) }),
     ...(statisticsTokens !== undefined && { statisticsTokens }),
   };
@@ -86,6 +91,7 @@ export async function withSession(
       data: referenceData(),
       answerStore: new AnswerFiles(),
       statisticsStore: new CachedStatistics(),
+      targetStore: new FolderTargets(),
       onProgress: ({ needs }) => {
         if (needs && !told) showNeeds(needs, host.runtime.device.kind);
         told ||= needs !== undefined;

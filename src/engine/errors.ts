@@ -32,15 +32,24 @@ export interface ErrorAdvice {
 
 export class EngineError extends Error {
   readonly code: ErrorCode;
-  readonly kept: string;
   readonly next: string;
+  #kept: string;
 
   constructor(code: ErrorCode, message: string, advice: ErrorAdvice = {}) {
     super(message, advice.cause === undefined ? undefined : { cause: advice.cause });
     this.name = new.target.name;
     this.code = code;
-    this.kept = advice.kept ?? '';
+    this.#kept = advice.kept ?? '';
     this.next = advice.next ?? '';
+  }
+
+  get kept(): string {
+    return this.#kept;
+  }
+
+  /** Whoever it passes may know of more that was kept. @param sentence that says so */
+  alsoKept(sentence: string): void {
+    this.#kept = this.#kept === '' ? sentence : `${this.#kept} ${sentence}`;
   }
 }
 

@@ -42,7 +42,7 @@ export type {
 };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 7;
+export const API_VERSION = 8;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -175,6 +175,8 @@ export interface RowInspection {
   top: Prediction[];
   /** The object that the list of facts has for this subject and relation. */
   knownObject: string | null;
+  /** What the user is to know before the run, in sentences: that another row wants the opposite, say. */
+  warnings: string[];
 }
 
 export interface StepLoss {
@@ -206,14 +208,28 @@ export type RunEvent =
   /** `phase` is the id of one of the method's. */
   | { kind: 'phase'; phase: string; done: number; total: number; detail: string; secondsLeft: number | null }
   | { kind: 'loss'; losses: StepLoss[] }
-  | { kind: 'layer'; report: LayerReport };
+  | { kind: 'layer'; report: LayerReport }
+  /** Something that the user is to know, in a sentence. */
+  | { kind: 'note'; text: string };
+
+/** An edit of a patch, and what came of it. */
+export interface PatchEdit {
+  subject: string;
+  prompt: string;
+  object: string;
+  trueObject: string | null;
+  /** `already`: the model said the new object before the run, too; null where a run did not ask. */
+  status: 'took' | 'already' | 'missed' | null;
+  /** Why it did not take, in sentences; else empty. */
+  reason: string;
+}
 
 export interface PatchSummary {
   id: string;
   name: string;
   enabled: boolean;
   createdAt: string;
-  edits: { subject: string; prompt: string; object: string; trueObject: string | null }[];
+  edits: PatchEdit[];
   /** Id of the method. */
   method: string;
   settings: MethodSettings;

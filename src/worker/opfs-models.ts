@@ -8,6 +8,7 @@ import type { FilePart, FileStore } from '../engine/sources/hub/file-store.ts';
 import type { HubFile } from '../engine/sources/hub/listing.ts';
 import { blobSource, type ByteSource } from '../engine/weights/byte-source.ts';
 import type { KeptFiles, KeptModels, KeptRecord } from './kept-models.ts';
+import { ownFolder, syncHandle, writeAt, type SyncHandle } from './opfs-files.ts';
 
 const ROOT = 'models';
 const RECORD = 'listing.json';
@@ -15,16 +16,6 @@ const RECORD = 'listing.json';
 /** Ends of names; a file's own name, encoded, has no “+”. */
 const DATA = '+data';
 const WHOLE = '+whole';
-
-/** Of files of workers, which the types of pages do not know. */
-interface SyncHandle {
-  getSize(): number;
-  read(buffer: Uint8Array, options: { at: number }): number;
-  write(buffer: Uint8Array, options: { at: number }): number;
-  truncate(size: number): void;
-  flush(): void;
-  close(): void;
-}
 
 const recordSchema = z.object({
   version: z.literal(1),
@@ -53,15 +44,10 @@ export class OpfsModels implements KeptModels {
     this.#root = root;
   }
 
-  /** Null where the browser gives no such files: in private windows of some, and on pages without HTTPS. */
+  /** Null where the browser gives no such files. */
   static async open(): Promise<OpfsModels | null> {
-    try {
-      const top = await navigator.storage.getDirectory();
-      const root = await top.getDirectoryHandle(ROOT, { create: true });
-      return 'createSyncAccessHandle' in FileSystemFileHandle.prototype ? new OpfsModels(root) : null;
-    } catch {
-      return null;
-    }
+    const root = await ownFolder(ROOT);
+    return root ? new OpfsModels(root) : null;
   }
 
   list(): Promise<readonly KeptFiles[]> {
@@ -208,21 +194,6 @@ class OpfsPart implements FilePart {
       this.#handle.close();
     }
   }
-}
-
-async function syncHandle(folder: FileSystemDirectoryHandle, name: string): Promise<SyncHandle> {
-  const file = (await folder.getFileHandle(name, { create: true })) as FileSystemFileHandle & {
-    createSyncAccessHandle(): Promise<SyncHandle>;
-  };
-  return file.createSyncAccessHandle();
-}
-
-/** A full disk may take a part of the bytes: they count as not written. @throws DOMException QuotaExceededError */
-function writeAt(handle: SyncHandle, bytes: Uint8Array, at: number): void {
-  const written = handle.write(bytes, { at });
-  if (written === bytes.length) return;
-  handle.truncate(at);
-  throw new DOMException(`Only ${written} of ${bytes.length} bytes could be written.`, 'QuotaExceededError');
 }
 
 /** @throws EngineError ('storage') in place of the browser's errors */

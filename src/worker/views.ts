@@ -10,9 +10,11 @@ import type { TensorIndex } from '../engine/weights/tensor-index.ts';
 import { locateSubject } from '../engine/tokens/lookup.ts';
 import { messageOf } from '../engine/text.ts';
 import { fillPrompt, targetText, validateRequest, type EditRequest } from '../engine/tokens/request.ts';
-import { predict, promptIds } from '../engine/session/asking.ts';
+import { requestNotes } from '../engine/tokens/request-notes.ts';
+import { answersOf, predict, promptIds } from '../engine/session/asking.ts';
 import { phasesOf } from '../engine/session/editing.ts';
 import { companionsOf } from '../engine/session/export.ts';
+import { verdictsOf } from '../engine/session/verdicts.ts';
 import type { ModelSession } from '../engine/session/session.ts';
 import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type {
@@ -114,8 +116,8 @@ export function requestOf({ facts }: ModelSession, draft: EditDraft): EditReques
   };
 }
 
-/** Faults, tokens and the full prompt of a row; `top` is filled in by the caller, who asks the model for many rows at once. */
-export function inspectDraft(session: ModelSession, draft: EditDraft): RowInspection {
+/** Faults, tokens and the full prompt of a row. */
+function inspectDraft(session: ModelSession, draft: EditDraft): RowInspection {
   const { tokenizer, model } = session;
   const faults: Fault[] = [];
   const inspection: RowInspection = {
@@ -126,6 +128,7 @@ export function inspectDraft(session: ModelSession, draft: EditDraft): RowInspec
     targetTokens: [],
     top: [],
     knownObject: null,
+    warnings: [],
   };
   const complain = (error: unknown): Fault['field'] => {
     if (!(error instanceof RequestError)) throw error;
@@ -163,9 +166,9 @@ export function inspectDraft(session: ModelSession, draft: EditDraft): RowInspec
   return inspection;
 }
 
-/** Top five next tokens for the rows that have a prompt. */
-export async function addPredictions(session: ModelSession, rows: readonly RowInspection[]): Promise<void> {
-  const asked = rows.filter(({ fullPrompt }) => fullPrompt !== null);
+/** Top five next tokens for the rows that have a prompt but cannot be run. */
+async function addPredictions(session: ModelSession, rows: readonly RowInspection[]): Promise<void> {
+  const asked = rows.filter(({ fullPrompt, faults }) => fullPrompt !== null && faults.length > 0);
   const tops = await predict(
     session,
     asked.map(({ fullPrompt }) => fullPrompt!),
@@ -173,6 +176,30 @@ export async function addPredictions(session: ModelSession, rows: readonly RowIn
   asked.forEach((row, i) => {
     row.top = predictions(session.tokenizer, tops[i]);
   });
+}
+
+/** Rows as {@link inspectDraft} has them, seen together, and the model's answers: of rows that can be run also what is to be known before that. */
+export async function inspectDrafts(session: ModelSession, drafts: readonly EditDraft[]): Promise<RowInspection[]> {
+  const rows = drafts.map((draft) => inspectDraft(session, draft));
+  await addPredictions(session, rows);
+  const sound = rows.flatMap(({ faults }, i) => (faults.length === 0 ? [i] : []));
+  const requests = sound.map((i) => requestOf(session, drafts[i]));
+  for (const { request, earlier, kind } of requestNotes(requests)) {
+    const other = sound[earlier] + 1;
+    const { targetNew } = requests[earlier];
+    rows[sound[request]].warnings.push(
+      kind === 'repeat'
+        ? `Edit ${other} is the same.`
+        : `Edit ${other} wants “${targetNew}” for the same prompt: the model cannot say both.`,
+    );
+  }
+  const answers = await answersOf(session, await session.weights(), requests);
+  answers.forEach(({ says, top }, i) => {
+    const row = rows[sound[i]];
+    row.top = predictions(session.tokenizer, top);
+    if (says) row.warnings.push('The model says this already.');
+  });
+  return rows;
 }
 
 export function stepView({ edit, step, loss, nll, kl, decay, deltaNorm, initialNorm }: StepLosses): StepLoss {
@@ -191,16 +218,19 @@ function patchView({ patch, name, enabled }: StackEntry): PatchSummary {
   // A patch file made by another program may come without a report.
   const report = runReportSchema.safeParse(patch.report).data;
   const timings = report?.seconds ?? {};
+  const verdicts = report ? verdictsOf(patch.requests, report) : null;
   return {
     id: patch.id,
     name,
     enabled,
     createdAt: patch.createdAt,
-    edits: patch.requests.map(({ subject, prompt, targetNew, targetTrue }) => ({
+    edits: patch.requests.map(({ subject, prompt, targetNew, targetTrue }, i) => ({
       subject,
       prompt,
       object: targetNew,
       trueObject: targetTrue ?? null,
+      status: verdicts?.[i].status ?? null,
+      reason: verdicts?.[i].reason ?? '',
     })),
     method: patch.method,
     settings: patch.settings,

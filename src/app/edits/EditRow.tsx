@@ -88,6 +88,12 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
           {fault.message}
         </p>
       ))}
+      {fresh &&
+        row?.warnings.map((warning) => (
+          <p key={warning} className={styles.warning} role="status">
+            {warning}
+          </p>
+        ))}
       <div className={fresh ? styles.answer : `${styles.answer} ${styles.stale}`} aria-busy={!fresh}>
         {row?.fullPrompt != null ? (
           <>

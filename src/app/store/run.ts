@@ -45,6 +45,8 @@ export interface RunView extends RunFigures {
   phases: readonly MethodPhase[];
   /** By the phases' ids; of those that have begun. */
   progress: Partial<Record<string, PhaseProgress>>;
+  /** What the run said by the way, in sentences. */
+  notes: string[];
   startedAt: number;
   seconds: number | null;
   patchId: string | null;
@@ -108,6 +110,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
   function take(event: RunEvent, job: string, phases: readonly MethodPhase[]): void {
     if (event.kind === 'loss') update((run) => ({ losses: [...run.losses, ...event.losses] }));
     else if (event.kind === 'layer') update((run) => ({ reports: [...run.reports, event.report] }));
+    else if (event.kind === 'note') update((run) => ({ notes: [...run.notes, event.text] }));
     else {
       const { phase, done, total, detail, secondsLeft } = event;
       update((run) => ({ progress: { ...run.progress, [phase]: { done, total, detail, secondsLeft } } }));
@@ -147,6 +150,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
           ...plannedFigures(method, settings),
           phases: method.phases,
           progress: {},
+          notes: [],
           losses: [],
           reports: [],
           startedAt,

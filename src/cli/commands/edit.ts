@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/errors.ts';
 import { projectionOf } from '../../engine/families/family.ts';
-import { runReportSchema } from '../../engine/methods/report.ts';
+import { runReportSchema, type RunReport } from '../../engine/methods/report.ts';
 import type { Patch } from '../../engine/patches/patch.ts';
 import { writePatchFile } from '../../engine/patches/patch-file.ts';
-import { answersOf } from '../../engine/session/asking.ts';
 import { runEdit } from '../../engine/session/editing.ts';
 import { exportModel } from '../../engine/session/export.ts';
+import { verdictsOf } from '../../engine/session/verdicts.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { optionalText } from '../../engine/sources/model-source.ts';
 import { fillPrompt, parseRequests, type EditRequest } from '../../engine/tokens/request.ts';
@@ -70,6 +70,7 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
       ...run,
       onEvent: (event) => {
         if (event.kind === 'phase') showPhase(event.phase, event.done, event.total, event.detail);
+        else if (event.kind === 'note') process.stderr.write(`${event.text}\n`);
       },
     });
     session.stack.push(patch);
@@ -79,8 +80,9 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
     await writeParts(join(out, 'model.safetensors'), parts);
     await writeCompanions(session, out);
     if (options.report !== undefined) await writeJson(options.report, reportOf(patch, session));
-    const missed = await showMissed(session, requests);
-    const { layers } = runReportSchema.parse(patch.report);
+    const report = runReportSchema.parse(patch.report);
+    const missed = showVerdicts(requests, report);
+    const { layers } = report;
     const where = layers.map(({ layer }) => layer).join(', ');
     process.stderr.write(`Wrote ${out}: ${requests.length} edits in layers ${where}.\n`);
     if (options.strict && missed + conflicts > 0) {
@@ -122,24 +124,25 @@ function showRequestNotes(requests: readonly EditRequest[]): number {
   return conflicts;
 }
 
-/** Asks the edited model, and says which edits did not take; how many. */
-async function showMissed(session: ModelSession, requests: readonly EditRequest[]): Promise<number> {
-  const answers = await answersOf(session, requests);
+/** Says which edits did not take and which the model said already; how many did not. */
+function showVerdicts(requests: readonly EditRequest[], report: RunReport): number {
+  const verdicts = verdictsOf(requests, report) ?? [];
+  const already = verdicts.filter(({ status }) => status === 'already').length;
+  if (already > 0) process.stderr.write(`The model said ${already} of the new objects before the run already.\n`);
   let missed = 0;
-  answers.forEach(({ says, probability, top }, i) => {
-    if (says) return;
+  for (const [i, { status, reason }] of verdicts.entries()) {
+    if (status !== 'missed') continue;
     missed += 1;
-    const { prompt, subject, targetNew } = requests[i];
-    process.stderr.write(
-      `Record ${i + 1} did not take: after “${fillPrompt(prompt, subject)}” “${targetNew.trim()}” has ${(100 * probability).toFixed(1)} %, and “${top.trim()}” comes first.\n`,
-    );
-  });
+    const { prompt, subject } = requests[i];
+    process.stderr.write(`Record ${i + 1} did not take: after “${fillPrompt(prompt, subject)}” ${reason}\n`);
+  }
   return missed;
 }
 
 /** The run in the reference's words, one entry per edit and per layer. */
 function reportOf(patch: Patch, { family }: ModelSession): unknown {
   const report = runReportSchema.parse(patch.report);
+  const verdicts = verdictsOf(patch.requests, report);
   return {
     model: patch.modelName,
     model_hash: patch.modelHash,
@@ -148,6 +151,7 @@ function reportOf(patch: Patch, { family }: ModelSession): unknown {
     settings: patch.settings,
     contexts: patch.contexts,
     statistics_tokens: report.statisticsTokens,
+    kept_targets: report.keptTargets,
     edits: patch.requests.map((request, edit) => {
       const steps = report.losses.filter((loss) => loss.edit === edit);
       const last = steps.at(-1);
@@ -158,6 +162,7 @@ function reportOf(patch: Patch, { family }: ModelSession): unknown {
         target_new: request.targetNew,
         steps: steps.map(({ step, loss, nll, kl, decay }) => ({ step, loss, nll, kl, decay })),
         ...(last && { delta_norm: last.deltaNorm, h0_norm: last.initialNorm }),
+        ...(verdicts && { outcome: verdicts[edit].status }),
       };
     }),
     layers: report.layers.map((layer) => ({

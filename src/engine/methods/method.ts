@@ -11,7 +11,10 @@ import type { WeightSet } from '../model/weight-set.ts';
 import type { MethodSettings } from '../patches/patch.ts';
 import type { WeightDelta } from '../patches/weight-delta.ts';
 import type { LayerStatistics } from '../statistics/covariances.ts';
+import type { KeptTargets } from '../targets/kept-targets.ts';
 import type { StepLosses } from '../targets/losses.ts';
+import type { TargetSettings } from '../targets/target.ts';
+import type { LocatedSubject } from '../tokens/lookup.ts';
 import type { EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import type { LayerOutcome } from './report.ts';
@@ -41,6 +44,8 @@ export interface MethodContext {
   readonly contexts: readonly string[];
   /** Of the layers it asked for. */
   readonly statistics: LayerStatistics;
+  /** Targets that a search of this name with these settings found before; absent where none are kept. */
+  readonly keptTargets?: (search: string, settings: TargetSettings) => Promise<KeptTargets>;
 }
 
 export type MethodEvent =
@@ -52,6 +57,8 @@ export type MethodEvent =
       readonly detail: string;
     }
   | { readonly kind: 'losses'; readonly losses: readonly StepLosses[] }
+  /** Something that the user is to know of the run, in a sentence. */
+  | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'layer'; readonly outcome: LayerOutcome };
 
 export interface MethodResult {
@@ -76,6 +83,8 @@ export interface EditingMethod<Settings extends MethodSettings = MethodSettings>
   /** What the schema cannot say about the settings: whether they fit the model. @throws EngineError ('input') */
   check(settings: Settings, config: ModelConfig): void;
   needs(settings: Settings): MethodNeeds;
+  /** Why an edit, of which this is the prompt, cannot take with these settings, in a sentence; null where it may. */
+  objection?(prompt: LocatedSubject, settings: Settings, config: ModelConfig): string | null;
   /** @throws RequestError, EngineError ('input' | 'numeric'), NotPositiveDefiniteError, CancelledError */
   run(
     context: MethodContext,

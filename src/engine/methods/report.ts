@@ -16,12 +16,27 @@ export const layerOutcomeSchema = z.object({
   seconds: z.number(),
 });
 
+/** What the model answered to an edit's prompt before the run, and what after it. */
+export const editOutcomeSchema = z.object({
+  /** Every token of the new object was the most probable one; joint probability of these tokens. */
+  saidBefore: z.boolean(),
+  probabilityBefore: z.number(),
+  says: z.boolean(),
+  probability: z.number(),
+  /** The most probable next token after the run. */
+  top: z.string(),
+});
+
 export const runReportSchema = z.object({
   /** Loss terms of every evaluation, edit by edit, in the order of the steps. */
   losses: z.array(stepLossesSchema),
   layers: z.array(layerOutcomeSchema),
+  /** In the order of the requests; absent of runs that were not asked. */
+  outcomes: z.array(editOutcomeSchema).optional(),
   /** Tokens behind the second moments; 0 where the method needs none. */
   statisticsTokens: z.number(),
+  /** How many targets an earlier run had found: they took none of the seconds. */
+  keptTargets: z.number().default(0),
   /** Where it ran: "WASM, 2 threads". */
   backend: z.string(),
   /** By phase. */
@@ -29,4 +44,5 @@ export const runReportSchema = z.object({
 });
 
 export type LayerOutcome = Readonly<z.infer<typeof layerOutcomeSchema>>;
+export type EditOutcome = Readonly<z.infer<typeof editOutcomeSchema>>;
 export type RunReport = z.infer<typeof runReportSchema>;

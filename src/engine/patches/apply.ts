@@ -11,17 +11,25 @@ import { weightShape, type WeightDelta } from './weight-delta.ts';
 export async function applyPatches(model: LanguageModel, patches: readonly Patch[]): Promise<EditedWeights> {
   const weights = new EditedWeights(model.weights);
   try {
-    for (const delta of patches.flatMap(({ deltas }) => deltas)) {
-      await scoped(async (scope) => {
-        const matrix = scope.track(await deltaMatrix(model.linalg, delta));
-        const weight = scope.track(await model.floatWeight(weights, delta.tensor));
-        weights.replace(delta.tensor, await model.linalg.addScaled(weight, 1, matrix, 1));
-      });
-    }
+    for (const { deltas } of patches) await addDeltas(model, weights, deltas);
     return weights;
   } catch (error) {
     weights.dispose();
     throw error;
+  }
+}
+
+export async function addDeltas(
+  model: LanguageModel,
+  weights: EditedWeights,
+  deltas: readonly WeightDelta[],
+): Promise<void> {
+  for (const delta of deltas) {
+    await scoped(async (scope) => {
+      const matrix = scope.track(await deltaMatrix(model.linalg, delta));
+      const weight = scope.track(await model.floatWeight(weights, delta.tensor));
+      weights.replace(delta.tensor, await model.linalg.addScaled(weight, 1, matrix, 1));
+    });
   }
 }
 

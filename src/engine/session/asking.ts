@@ -3,6 +3,7 @@ import { RequestError } from '../errors.ts';
 import { compareEdits, comparePrompt, type Comparison, type FreeComparison } from '../evaluation/compare.ts';
 import { promptAnswer, scoreAnswers, topNextTokens } from '../evaluation/score.ts';
 import type { RankedToken } from '../model/sampling.ts';
+import type { WeightSet } from '../model/weight-set.ts';
 import { applyPatches } from '../patches/apply.ts';
 import { fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
 import type { ModelSession } from './session.ts';
@@ -12,8 +13,8 @@ export interface RequestAnswer {
   readonly says: boolean;
   /** Joint probability of the new object's tokens. */
   readonly probability: number;
-  /** The most probable next token. */
-  readonly top: string;
+  /** The most probable next tokens. */
+  readonly top: RankedToken[];
 }
 
 /** Top next tokens of the model as it is now. @throws RequestError, CancelledError */
@@ -61,22 +62,18 @@ export async function comparePatch(
   }
 }
 
-/** Whether the model as it is now answers each request's prompt with its new object. @throws CancelledError */
+/** Whether a model answers each request's prompt with its new object. @throws CancelledError */
 export async function answersOf(
-  session: ModelSession,
+  { model, tokenizer }: ModelSession,
+  weights: WeightSet,
   requests: readonly EditRequest[],
   signal?: AbortSignal,
 ): Promise<RequestAnswer[]> {
-  const { model, tokenizer } = session;
   const items = requests.map((request) =>
     promptAnswer(tokenizer, fillPrompt(request.prompt, request.subject), targetText(request)),
   );
-  const scores = await scoreAnswers(model, await session.weights(), items, signal);
-  return scores.map(({ says, logProbability, top: [first] }) => ({
-    says,
-    probability: Math.exp(logProbability),
-    top: tokenizer.tokenText(first.id),
-  }));
+  const scores = await scoreAnswers(model, weights, items, signal);
+  return scores.map(({ says, logProbability, top }) => ({ says, probability: Math.exp(logProbability), top }));
 }
 
 /** A free prompt: the unedited model beside the model as it is now. @throws RequestError, CancelledError */

@@ -22,7 +22,7 @@ export interface BenchmarkRun {
     readonly settings: MethodSettings;
     /** From the model as it came; the patches that were on are switched off. */
     readonly unedited: boolean;
-    readonly options?: Pick<EditOptions, 'contexts' | 'statisticsTokens'>;
+    readonly options?: Pick<EditOptions, 'contexts' | 'statisticsTokens' | 'fresh'>;
   } | null;
   /** What texts are to be written; null for none. */
   readonly generation: GenerationOptions | null;

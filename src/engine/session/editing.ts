@@ -3,12 +3,19 @@ import { EngineError } from '../errors.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { validateSettings, type EditingMethod, type MethodEvent, type MethodPhase } from '../methods/method.ts';
 import { DEFAULT_METHOD, methodOf } from '../methods/registry.ts';
-import type { RunReport } from '../methods/report.ts';
+import type { EditOutcome, RunReport } from '../methods/report.ts';
+import { EditedWeights, type WeightSet } from '../model/weight-set.ts';
+import { addDeltas } from '../patches/apply.ts';
 import type { MethodSettings, Patch } from '../patches/patch.ts';
+import type { WeightDelta } from '../patches/weight-delta.ts';
 import { enoughTokens } from '../statistics/second-moment.ts';
 import { PLAIN_CONTEXT, validateContexts } from '../targets/contexts.ts';
+import { KeptTargets } from '../targets/kept-targets.ts';
+import type { TargetSettings } from '../targets/target.ts';
+import { locateSubject } from '../tokens/lookup.ts';
 import { validateRequest, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
+import { answersOf, type RequestAnswer } from './asking.ts';
 import type { ModelSession } from './session.ts';
 
 /** What comes before a method's own phases, where it needs them. */
@@ -23,6 +30,15 @@ const STATISTICS: MethodPhase = {
   purpose: 'what ordinary text looks like to the layers',
 };
 
+const CHECK: MethodPhase = {
+  id: 'check',
+  label: 'Check',
+  purpose: 'which of the new objects the model now says',
+};
+
+/** Of edits that cannot take so many are named. */
+const MOST_OBJECTIONS = 3;
+
 /** The phases of a run of a method with these settings, in order. */
 export function phasesOf(method: EditingMethod, settings: MethodSettings): MethodPhase[] {
   const { contextSeed, secondMoments } = method.needs(settings);
@@ -30,6 +46,7 @@ export function phasesOf(method: EditingMethod, settings: MethodSettings): Metho
     ...(contextSeed === null ? [] : [CONTEXTS]),
     ...(secondMoments.length === 0 ? [] : [STATISTICS]),
     ...method.phases,
+    CHECK,
   ];
 }
 
@@ -45,6 +62,8 @@ export interface EditOptions {
   readonly statisticsTokens?: number;
   /** Starts from the model as it came, not from the enabled patches. */
   readonly unedited?: boolean;
+  /** Searches every target, also those that an earlier run found. */
+  readonly fresh?: boolean;
   readonly job?: Job;
   readonly onEvent?: (event: MethodEvent) => void;
 }
@@ -59,12 +78,13 @@ export async function runEdit(
   wanted: MethodSettings,
   options: EditOptions = {},
 ): Promise<Patch> {
-  const { contexts, unedited = false, job = {}, onEvent = () => undefined } = options;
+  const { contexts, unedited = false, fresh = false, job = {}, onEvent = () => undefined } = options;
   const { model, tokenizer, covariances } = session;
   const method = methodOf(options.method ?? DEFAULT_METHOD, session.methods);
   const settings = validateSettings(method, wanted, model.config);
   // Before the contexts and the statistics, which can take minutes.
   validateRequests(requests, tokenizer, model.config.contextLength);
+  for (const text of objectionsTo(session, method, settings, requests)) onEvent({ kind: 'note', text });
   const { contextSeed, secondMoments } = method.needs(settings);
   const seconds: Record<string, number> = {};
   const clock = stopwatch();
@@ -95,14 +115,43 @@ export async function runEdit(
   }
 
   const weights = unedited ? model.weights : await session.weights();
-  const context = { model, tokenizer, weights, contexts: templates, statistics: covariances };
-  const result = await method.run(context, requests, settings, job, onEvent);
+  let kept: KeptTargets | null = null;
+  const { targetStore } = session;
+  const keptTargets = async (search: string, target: TargetSettings): Promise<KeptTargets> => {
+    const patches = unedited ? [] : session.stack.enabled.map(({ id }) => id);
+    const { hiddenSize: width } = model.config;
+    const basis = { modelHash: session.hash, patches, contexts: templates, search, settings: target, width };
+    kept = await KeptTargets.open(targetStore!, basis, fresh);
+    return kept;
+  };
+  const context = {
+    model,
+    tokenizer,
+    weights,
+    contexts: templates,
+    statistics: covariances,
+    ...(targetStore && { keptTargets }),
+  };
+  const before = await answersOf(session, weights, requests, job.signal);
+  clock();
+  const result = await method.run(context, requests, settings, job, onEvent).catch((error: unknown) => {
+    if (error instanceof EngineError) tellKept(error, kept, requests.length);
+    throw error;
+  });
+  const found = kept as KeptTargets | null;
+  if (found?.failure) onEvent({ kind: 'note', text: `${found.failure.message} ${found.failure.next}` });
+  clock();
+  phase(CHECK, 0, 1, '');
+  const outcomes = await outcomesOf(session, weights, result.deltas, requests, before, job);
+  phase(CHECK, 1, 1, `${outcomes.filter(({ says }) => says).length} of ${requests.length} are said`);
   const report: RunReport = {
     losses: result.losses,
     layers: result.layers,
     statisticsTokens,
+    keptTargets: found?.found ?? 0,
+    outcomes,
     backend: session.backend.name,
-    seconds: { ...seconds, ...result.seconds },
+    seconds: { ...seconds, ...result.seconds, check: clock() },
   };
   return {
     id: crypto.randomUUID(),
@@ -126,6 +175,64 @@ export async function runEdit(
 function validateRequests(requests: readonly EditRequest[], tokenizer: ModelTokenizer, contextLength: number): void {
   if (requests.length === 0) throw new EngineError('input', 'There is no edit to make.', { next: 'Add an edit.' });
   for (const request of requests) validateRequest(request, tokenizer, contextLength);
+}
+
+/**
+ * What the method has against some of the edits, a sentence each of the first ones.
+ * @throws EngineError ('input') when it has something against all of them
+ */
+function objectionsTo(
+  { model, tokenizer }: ModelSession,
+  method: EditingMethod,
+  settings: MethodSettings,
+  requests: readonly EditRequest[],
+): string[] {
+  const objections = requests.flatMap(({ prompt, subject }, i) => {
+    const objection = method.objection?.(locateSubject(tokenizer, prompt, subject), settings, model.config) ?? null;
+    return objection === null ? [] : [`The edit of “${subject}” (${i + 1}) cannot take. ${objection}`];
+  });
+  if (objections.length === requests.length) {
+    throw new EngineError('input', objections[0], {
+      kept: 'Nothing was run.',
+      next: 'Choose earlier layers, as the preset does.',
+    });
+  }
+  const more = objections.length - MOST_OBJECTIONS;
+  return [
+    ...objections.slice(0, MOST_OBJECTIONS),
+    ...(more > 0 ? [`Nor can ${more} other edits, for the same reason.`] : []),
+  ];
+}
+
+/** Asks the model as the deltas leave it. */
+async function outcomesOf(
+  session: ModelSession,
+  weights: WeightSet,
+  deltas: readonly WeightDelta[],
+  requests: readonly EditRequest[],
+  before: readonly RequestAnswer[],
+  { signal }: Job,
+): Promise<EditOutcome[]> {
+  const edited = new EditedWeights(weights);
+  try {
+    await addDeltas(session.model, edited, deltas);
+    const answers = await answersOf(session, edited, requests, signal);
+    return answers.map(({ says, probability, top }, i) => ({
+      saidBefore: before[i].says,
+      probabilityBefore: before[i].probability,
+      says,
+      probability,
+      top: session.tokenizer.tokenText(top[0].id),
+    }));
+  } finally {
+    edited.dispose();
+  }
+}
+
+/** A run that fails leaves the targets that it found. */
+function tellKept(error: EngineError, kept: KeptTargets | null, edits: number): void {
+  if (!kept || kept.count === 0) return;
+  error.alsoKept(`Of ${edits} edits the targets of ${kept.count} are found and kept: the same run goes on from them.`);
 }
 
 /** "Danielle Darrieux → English and 2 more". */

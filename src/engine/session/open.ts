@@ -19,6 +19,7 @@ import { readStatistics } from '../statistics/statistics-file.ts';
 import type { StatisticsSource } from '../statistics/statistics-source.ts';
 import { StoredStatistics, type StatisticsStore } from '../statistics/stored-statistics.ts';
 import { TextStatistics } from '../statistics/text-statistics.ts';
+import type { TargetStore } from '../targets/kept-targets.ts';
 import { parseJson } from '../text.ts';
 import { FactList } from '../tokens/fact-list.ts';
 import { ModelTokenizer } from '../tokens/tokenizer.ts';
@@ -45,6 +46,8 @@ export interface OpenOptions {
   readonly data?: ReferenceData;
   /** Where it is kept what the model was asked of it. */
   readonly answerStore?: AnswerStore;
+  /** Where the targets of edits are kept as they are found. */
+  readonly targetStore?: TargetStore;
   /** Leave aside the statistics that came with the model. */
   readonly ignoreShipped?: boolean;
   readonly families?: readonly FamilyDefinition[];
@@ -132,6 +135,7 @@ export async function openSession(
       covariances: new Covariances(model.linalg, sources),
       statisticsText,
       methods,
+      targetStore: options.targetStore ?? null,
     });
   } catch (error) {
     await model.dispose();

@@ -15,6 +15,7 @@ import { PatchStack, type StackEntry } from '../patches/patch-stack.ts';
 import type { ModelSource } from '../sources/model-source.ts';
 import type { Covariances } from '../statistics/covariances.ts';
 import { generateContexts } from '../targets/contexts.ts';
+import type { TargetStore } from '../targets/kept-targets.ts';
 import type { FactList } from '../tokens/fact-list.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { Tracer } from '../tracing/tracer.ts';
@@ -44,6 +45,8 @@ export interface SessionParts {
   readonly covariances: Covariances;
   readonly statisticsText: StatisticsText | null;
   readonly methods: readonly EditingMethod[];
+  /** Where targets are kept as they are found; null for nowhere. */
+  readonly targetStore: TargetStore | null;
 }
 
 export class ModelSession {
@@ -59,6 +62,7 @@ export class ModelSession {
   /** Null where there is none. */
   readonly statisticsText: StatisticsText | null;
   readonly methods: readonly EditingMethod[];
+  readonly targetStore: TargetStore | null;
   readonly tracer: Tracer;
   #stack = new PatchStack();
   /** Weights of the enabled patches, and which patches those were. */
@@ -77,6 +81,7 @@ export class ModelSession {
     this.covariances = parts.covariances;
     this.statisticsText = parts.statisticsText;
     this.methods = parts.methods;
+    this.targetStore = parts.targetStore;
     this.tracer = new Tracer(parts.model, parts.tokenizer, () => parts.knowledge.subjects());
   }
 

@@ -6,6 +6,7 @@ import { checkpoint, type Job } from '../job.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { WeightSet } from '../model/weight-set.ts';
 import { TargetBatch } from './batch.ts';
+import type { KeptTargets } from './kept-targets.ts';
 import type { StepLosses } from './losses.ts';
 import type { EditPrompts } from './prompts.ts';
 import type { EditTarget, TargetSettings } from './target.ts';
@@ -31,7 +32,8 @@ export function editsPerBatch(model: LanguageModel, prompts: readonly EditPrompt
 
 /**
  * Optimises z for every edit, in batches.
- * @param onStep called after each evaluation with the losses of the edits that were still running
+ * @param onStep called after each evaluation with the losses of the edits that were still running, and at first with all losses of those that were kept
+ * @param kept targets found before, which are not searched again; those found now join them
  * @throws EngineError ('numeric') when a loss is not finite; CancelledError
  */
 export async function optimizeTargets(
@@ -41,12 +43,30 @@ export async function optimizeTargets(
   settings: TargetSettings,
   job: Job,
   onStep: (losses: readonly StepLosses[], finishedEdits: number) => void,
+  kept: KeptTargets | null = null,
 ): Promise<EditTarget[]> {
   const targets = new Array<EditTarget>(prompts.length);
-  // Edits with suffixes of similar length share a batch, so that little of it is padding.
-  const order = prompts.map((_, i) => i).sort((a, b) => suffixLength(prompts[b]) - suffixLength(prompts[a]) || a - b);
-  const size = editsPerBatch(model, prompts, settings.layer);
   let finished = 0;
+  for (const [edit, { request }] of prompts.entries()) {
+    const target = await kept?.find(request, edit);
+    if (!target) continue;
+    targets[edit] = target;
+    finished += 1;
+  }
+  if (finished > 0)
+    onStep(
+      targets.flatMap(({ losses }) => losses),
+      finished,
+    );
+  const left = prompts.flatMap((_, edit) => (targets.at(edit) === undefined ? [edit] : []));
+  if (left.length === 0) return targets;
+  // Edits with suffixes of similar length share a batch, so that little of it is padding.
+  const order = left.sort((a, b) => suffixLength(prompts[b]) - suffixLength(prompts[a]) || a - b);
+  const size = editsPerBatch(
+    model,
+    left.map((edit) => prompts[edit]),
+    settings.layer,
+  );
   for (let start = 0; start < order.length; start += size) {
     const edits = order.slice(start, start + size);
     const batch = new TargetBatch(model, weights, edits, prompts, settings);
@@ -55,9 +75,13 @@ export async function optimizeTargets(
       for (let step = 0; step < settings.steps && batch.active > 0; step += 1) {
         await checkpoint(job);
         const losses = await batch.step(step, step === settings.steps - 1);
+        for (const [edit, target] of batch.targets) {
+          if (targets.at(edit) !== undefined) continue;
+          targets[edit] = target;
+          await kept?.keep(prompts[edit].request, target);
+        }
         onStep(losses, finished + edits.length - batch.active);
       }
-      for (const [edit, target] of batch.targets) targets[edit] = target;
     } finally {
       batch.dispose();
     }

@@ -70,11 +70,15 @@ function parseRecord(record: unknown, index: number, notes: string[]): EditReque
     const what = path === '' ? issue.message : `${path}: ${issue.message}`;
     throw new RequestError(fieldOf(issue.path[0]), `${recordName(record, index)}: ${what}.`);
   }
-  const { case_id: caseId, prompt, subject, target_new, target_true, relation_id } = parsed.data;
-  // No text goes on with a word after an object and a space: the space would be a token of the object's own.
+  const { case_id: caseId, prompt: given, subject, target_new, target_true, relation_id } = parsed.data;
+  // Texts go on with a space and a word: the space that ends an object or a prompt would be a token of its own.
   const targetNew = target_new.str.trimEnd();
   if (targetNew !== target_new.str) {
     notes.push(`${recordName(record, index)}: the object “${target_new.str}” is taken without the space at its end.`);
+  }
+  const prompt = given.trimEnd();
+  if (prompt !== given) {
+    notes.push(`${recordName(record, index)}: the prompt “${given}” is taken without the space at its end.`);
   }
   return {
     ...(caseId === undefined ? {} : { caseId }),

@@ -5,18 +5,13 @@ import { runEdit } from '../../engine/session/editing.ts';
 import type { WorkerApi } from '../api.ts';
 import type { WorkerHost } from '../host.ts';
 import { estimator } from '../time-left.ts';
-import { addPredictions, inspectDraft, layerView, requestOf, stepView } from '../views.ts';
+import { inspectDrafts, layerView, requestOf, stepView } from '../views.ts';
 
 export function editingCommands(
   host: WorkerHost,
 ): Pick<WorkerApi, 'inspect' | 'parseLines' | 'run' | 'compare' | 'tryPrompt'> {
   return {
-    inspect: (drafts) =>
-      host.withModel(async (session) => {
-        const rows = drafts.map((draft) => inspectDraft(session, draft));
-        await addPredictions(session, rows);
-        return rows;
-      }),
+    inspect: (drafts) => host.withModel((session) => inspectDrafts(session, drafts)),
 
     parseLines: (text) =>
       host.withModel((session) => {
@@ -35,6 +30,7 @@ export function editingCommands(
           onEvent: (event) => {
             if (event.kind === 'losses') onEvent({ kind: 'loss', losses: event.losses.map(stepView) });
             else if (event.kind === 'layer') onEvent({ kind: 'layer', report: layerView(event.outcome) });
+            else if (event.kind === 'note') onEvent(event);
             else onEvent({ ...event, secondsLeft: secondsLeft(event.phase, event.done, event.total) });
           },
         });

@@ -16,6 +16,7 @@ import { findKept } from '../kept-models.ts';
 import { knowledgeView } from '../knowledge-views.ts';
 import { referenceData } from '../reference-data.ts';
 import { share } from '../locks.ts';
+import { openTargetStore } from '../opfs-targets.ts';
 import type { BrowserStorage } from '../storage.ts';
 import { exportChoices, historyView, mainDtype, methodViews, relationViews } from '../views.ts';
 import { lockOfUse } from './models.ts';
@@ -36,6 +37,7 @@ export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'lo
           opened = await openSession(await sourceOf(host, location), backend, {
             statisticsStore: host.storage,
             answerStore: host.storage,
+            targetStore: await openTargetStore(),
             data: referenceData(),
             onProgress,
             signal,

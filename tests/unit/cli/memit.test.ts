@@ -348,7 +348,7 @@ describe('trace', () => {
     expect(run.stderr).toMatch(
       /Record 2 contradicts record 1: after “The capital of France is” one wants “Berlin”, the other “Rome”\.\n/,
     );
-    expect(run.stderr).toMatch(/Record [12] did not take: after “The capital of France is” “\w+” has [\d.]+ %/);
+    expect(run.stderr).toMatch(/Record [12] did not take: after “The capital of France is” “\w+” comes first; “\w+” has [\d.]+ %/);
     expect(run.stderr).toMatch(/memit: [12] of 2 edits did not take, 1 contradict others\.\n$/);
     expect(run.code).toBe(1);
     expect(await readdir(out)).toContain('model.safetensors');

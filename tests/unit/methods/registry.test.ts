@@ -249,14 +249,15 @@ describe('a method that is made up', () => {
     expect(session.preset('memit')).toEqual(memitPreset(session.model.config));
   });
 
-  it('has its own phases only, and MEMIT those before its own that it needs', () => {
-    expect(phasesOf(madeUp, settings).map(({ id }) => id)).toEqual(['listen', 'play']);
+  it('has its own phases and the check, and MEMIT those before its own that it needs', () => {
+    expect(phasesOf(madeUp, settings).map(({ id }) => id)).toEqual(['listen', 'play', 'check']);
     const own = session.preset('memit').settings;
     expect(phasesOf(methodOf('memit', all), own).map(({ id }) => id)).toEqual([
       'contexts',
       'statistics',
       'targets',
       'spread',
+      'check',
     ]);
   });
 
@@ -268,8 +269,8 @@ describe('a method that is made up', () => {
     });
     expect(
       events.map((event) => (event.kind === 'phase' ? `${event.phase} ${event.done}/${event.total}` : event.kind)),
-    ).toEqual(['listen 1/2', 'listen 2/2', 'layer', 'play 1/2', 'layer', 'play 2/2']);
-    expect(events.at(-1)).toMatchObject({ detail: 'after {}' });
+    ).toEqual(['listen 1/2', 'listen 2/2', 'layer', 'play 1/2', 'layer', 'play 2/2', 'check 0/1', 'check 1/1']);
+    expect(events.at(-3)).toMatchObject({ detail: 'after {}' });
     expect(patch).toMatchObject({
       name: 'the land → on and 1 more',
       method: 'wave',
@@ -371,7 +372,7 @@ describe('a method that is made up', () => {
       {},
       { onProgress: (stage) => stages.push(stage.kind === 'edit' ? stage.phase : stage.model) },
     );
-    expect([...new Set(stages)]).toEqual(['unedited', 'listen', 'play', 'edited']);
+    expect([...new Set(stages)]).toEqual(['unedited', 'listen', 'play', 'check', 'edited']);
     expect(patch?.method).toBe('wave');
     expect(evaluation.after?.losses).not.toEqual(evaluation.before.losses);
     session.stack.remove(patch!.id);

@@ -69,6 +69,14 @@ describe('parseRequests', () => {
     });
   });
 
+  it('takes a prompt without the space at its end, and says so', () => {
+    const { requests, notes } = parseRequests(JSON.stringify([{ ...record, prompt: `${record.prompt} \n` }]));
+    expect(requests).toMatchObject([{ prompt: record.prompt }]);
+    expect(notes).toEqual([
+      `Record 1 (case 7): the prompt “${record.prompt} \n” is taken without the space at its end.`,
+    ]);
+  });
+
   it('takes an object without the space at its end, and says so', () => {
     const { requests, notes } = parseRequests(JSON.stringify([record, { ...record, target_new: { str: ' violin ' } }]));
     expect(requests.map(({ targetNew }) => targetNew)).toEqual(['violin', ' violin']);

@@ -72,7 +72,9 @@ function directSolve(
   covarianceWeight: number,
   keys: Float32Array,
 ): Solve {
-  const l = Float64Array.from(covariance, (value) => covarianceWeight * value);
+  // Not from() with a function: that collects the values in a list first, which a matrix of some size is too long for.
+  const l = new Float64Array(covariance);
+  for (let i = 0; i < l.length; i += 1) l[i] *= covarianceWeight;
   addLowerGram(l, keys, count, size);
   factor(l, size);
   return (rows) => {

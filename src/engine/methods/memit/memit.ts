@@ -24,7 +24,13 @@ export const memit: EditingMethod<MemitSettings> = {
   check: ({ layers }, { layerCount }) => assertLayers(layers, layerCount),
   needs: ({ layers, seed }) => ({ secondMoments: layers, contextSeed: seed }),
 
-  async run({ model, tokenizer, weights, contexts, statistics }, requests, settings, job, onEvent) {
+  objection({ ids, lookupIndex }, { layers }, { layerCount }) {
+    const last = layers[layers.length - 1];
+    if (last < layerCount - 1 || lookupIndex === ids.length - 1) return null;
+    return `Layer ${last} is the model’s last: no word after the subject reads what it changes there.`;
+  },
+
+  async run({ model, tokenizer, weights, contexts, statistics, keptTargets }, requests, settings, job, onEvent) {
     const { contextLength } = model.config;
     const prompts = requests.map((request) => buildEditPrompts(request, contexts, tokenizer, contextLength));
     const total = requests.length * settings.steps;
@@ -33,13 +39,17 @@ export const memit: EditingMethod<MemitSettings> = {
 
     const started = performance.now();
     const layer = settings.layers[settings.layers.length - 1];
-    const targets = await optimizeTargets(model, weights, prompts, { ...settings, layer }, job, (step, finished) => {
-      losses.push(...step);
+    const search = { ...settings, layer };
+    const kept = (await keptTargets?.('memit', search)) ?? null;
+    const onStep = (step: readonly StepLosses[], finished: number): void => {
+      for (const loss of step) losses.push(loss);
       evaluated = Math.max(evaluated + step.length, finished * settings.steps);
-      const detail = `step ${step[0].step + 1}, ${finished} of ${requests.length} edits done`;
+      const earlier = kept?.found ? `, ${kept.found} of them kept from before` : '';
+      const detail = `step ${step[0].step + 1}, ${finished} of ${requests.length} edits done${earlier}`;
       onEvent({ kind: 'phase', phase: 'targets', done: Math.min(evaluated, total), total, detail });
       onEvent({ kind: 'losses', losses: step });
-    });
+    };
+    const targets = await optimizeTargets(model, weights, prompts, search, job, onStep, kept);
     const optimized = performance.now();
 
     const edited = new EditedWeights(weights);
