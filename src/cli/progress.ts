@@ -1,4 +1,5 @@
 /** Progress on standard error. */
+import type { RunReport } from '../engine/methods/report.ts';
 import type { ModelNeeds } from '../engine/model/needs.ts';
 import type { Device } from '../engine/runtime/device.ts';
 import type { ModelDownloadProgress } from '../engine/sources/hub/download-model.ts';
@@ -14,6 +15,12 @@ export function showPhase(phase: string, done: number, total: number, detail: st
   }
   const share = Math.round((100 * done) / Math.max(1, total));
   process.stderr.write(`\r\x1b[K${phase} ${share} % ${detail}${done >= total ? '\n' : ''}`);
+}
+
+/** That a run went on from targets which an earlier one had found. */
+export function showKeptTargets({ keptTargets }: Pick<RunReport, 'keptTargets'>, edits: number): void {
+  if (keptTargets === 0) return;
+  process.stderr.write(`Of ${edits} targets an earlier run had found ${keptTargets}; --fresh searches them all.\n`);
 }
 
 export function showCount(phase: string, done: number, total: number): void {

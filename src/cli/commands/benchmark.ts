@@ -1,5 +1,6 @@
 /** `memit benchmark`: records are drawn, edited in one run, and evaluated before and after. */
 import type { Command } from 'commander';
+import { runReportSchema } from '../../engine/methods/report.ts';
 import { drawRecords } from '../../engine/evaluation/benchmark.ts';
 import type { EvaluationRecord } from '../../engine/evaluation/records.ts';
 import { runBenchmark } from '../../engine/session/benchmark.ts';
@@ -14,7 +15,7 @@ import {
   withSession,
   type RunOptions,
 } from '../options.ts';
-import { showCount } from '../progress.ts';
+import { showCount, showKeptTargets } from '../progress.ts';
 import {
   evaluationCommand,
   generationOf,
@@ -84,6 +85,7 @@ async function benchmark(options: BenchmarkOptions & GivenOptions): Promise<void
         onFitted: showLeftOut,
       },
     );
+    if (patch) showKeptTargets(runReportSchema.parse(patch.report), patch.requests.length);
     await writeEvaluation(options, evaluation, { method, settings: patch?.settings, contexts: patch?.contexts });
     process.stderr.write(`Wrote ${options.out}: ${evaluation.records.length} edits.\n`);
   });

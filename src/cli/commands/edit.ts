@@ -26,7 +26,7 @@ import {
   type ModelOptions,
   type RunOptions,
 } from '../options.ts';
-import { showPhase } from '../progress.ts';
+import { showKeptTargets, showPhase } from '../progress.ts';
 
 /** Files beside the weights that `transformers` reads, and what the model comes with for asking and editing it: they go with the edited model. */
 const COMPANIONS =
@@ -82,6 +82,7 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
     if (options.report !== undefined) await writeJson(options.report, reportOf(patch, session));
     const report = runReportSchema.parse(patch.report);
     const missed = showVerdicts(requests, report);
+    showKeptTargets(report, requests.length);
     const { layers } = report;
     const where = layers.map(({ layer }) => layer).join(', ');
     process.stderr.write(`Wrote ${out}: ${requests.length} edits in layers ${where}.\n`);
