@@ -6,7 +6,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /**
- * The engine's folders, lowest first, each with those it may import from. Errors, jobs, random numbers and texts are open to
+ * The engine's folders, lowest first, each with those it may import from. Errors, jobs, extents, random numbers and texts are open to
  * all of them.
  * @type {Record<string, string[]>}
  */
@@ -128,7 +128,7 @@ export default defineConfig(
         { type: 'shaders', pattern: 'shaders', partialMatch: false },
       ],
       'boundaries/files': [
-        { category: 'common', pattern: 'src/engine/{errors,job,random,text,interval}.ts' },
+        { category: 'common', pattern: 'src/engine/{errors,extent,job,random,text,interval}.ts' },
         {
           category: 'worker-contract',
           pattern: 'src/worker/{api,benchmark-api,knowledge-api,models-api,trace-api,client}.ts',
@@ -136,6 +136,14 @@ export default defineConfig(
       ],
     },
     rules: {
+      // Arguments are limited in number: lists of a length that the user chooses must not become any.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'CallExpression[callee.object.name="Math"] > SpreadElement',
+          message: 'Lists may be too long to be arguments: use largest() and smallest().',
+        },
+      ],
       'boundaries/dependencies': ['error', ARCHITECTURE],
       'boundaries/no-unknown-files': 'error',
     },

@@ -16,6 +16,7 @@ import { phasesOf } from '../engine/session/editing.ts';
 import { companionsOf } from '../engine/session/export.ts';
 import { verdictsOf } from '../engine/session/verdicts.ts';
 import type { ModelSession } from '../engine/session/session.ts';
+import type { Patch } from '../engine/patches/patch.ts';
 import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type {
   EditDraft,
@@ -203,7 +204,8 @@ export async function inspectDrafts(session: ModelSession, drafts: readonly Edit
 }
 
 export function stepView({ edit, step, loss, nll, kl, decay, deltaNorm, initialNorm }: StepLosses): StepLoss {
-  return { edit, step, loss, nll, kl, decay, deltaRatio: deltaNorm / initialNorm };
+  // A divergence is never negative: what is below 0 is float32's rounding.
+  return { edit, step, loss, nll, kl: Math.max(0, kl), decay, deltaRatio: deltaNorm / initialNorm };
 }
 
 export function layerView(outcome: LayerOutcome): LayerReport {
@@ -214,15 +216,22 @@ export function historyView({ stack }: ModelSession, unsaved: WorkerFailure | nu
   return { patches: stack.entries.map(patchView), undoLabel: stack.undoLabel, unsaved };
 }
 
+/** What does not change of a patch: a report of many edits takes long to check. */
+const views = new WeakMap<Patch, Omit<PatchSummary, 'name' | 'enabled'>>();
+
 function patchView({ patch, name, enabled }: StackEntry): PatchSummary {
+  const view = views.get(patch) ?? viewOf(patch);
+  views.set(patch, view);
+  return { ...view, name, enabled };
+}
+
+function viewOf(patch: Patch): Omit<PatchSummary, 'name' | 'enabled'> {
   // A patch file made by another program may come without a report.
   const report = runReportSchema.safeParse(patch.report).data;
   const timings = report?.seconds ?? {};
   const verdicts = report ? verdictsOf(patch.requests, report) : null;
   return {
     id: patch.id,
-    name,
-    enabled,
     createdAt: patch.createdAt,
     edits: patch.requests.map(({ subject, prompt, targetNew, targetTrue }, i) => ({
       subject,

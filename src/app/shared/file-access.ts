@@ -54,10 +54,10 @@ export async function droppedFiles(data: DataTransfer): Promise<Dropped> {
     } else if ('values' in entry) {
       if (entries.length === 1) dropped.folder = entry;
       dropped.name ??= entry.name;
-      dropped.files.push(...(await filesOf(entry)));
+      for (const file of await filesOf(entry)) dropped.files.push(file);
     } else {
       dropped.name ??= entry.name;
-      dropped.files.push(...(await filesOfEntry(entry)));
+      for (const file of await filesOfEntry(entry)) dropped.files.push(file);
     }
   }
   return dropped;

@@ -1,4 +1,5 @@
 /** Causal traces: of one edit's prompt, and averaged over the model's known facts; and the layers they speak for. */
+import { largest, smallest } from '../../engine/extent.ts';
 import type { EditDraft, WorkerFailure } from '../../worker/api.ts';
 import type {
   AverageTraceView,
@@ -152,7 +153,7 @@ export function proposalOf(state: Pick<Store, 'traced' | 'averageTrace' | 'curve
 export function bandOf(state: Pick<Store, 'traced' | 'averageTrace' | 'curveSource' | 'bandByHand'>): Band | null {
   if (state.bandByHand) return state.bandByHand;
   const layers = proposalOf(state)?.layers ?? [];
-  return layers.length === 0 ? null : { first: Math.min(...layers), last: Math.max(...layers) };
+  return layers.length === 0 ? null : { first: smallest(layers), last: largest(layers) };
 }
 
 export function bandLayers({ first, last }: Band): number[] {

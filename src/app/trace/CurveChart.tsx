@@ -1,4 +1,5 @@
 /** Effect over the layers, a line per position, with its interval as a band and the chosen layers shaded. */
+import { largest, smallest } from '../../engine/extent.ts';
 import { useMemo } from 'react';
 import {
   Area,
@@ -63,7 +64,7 @@ function effectTicks(points: readonly Point[]): number[] {
   const values = points.flatMap((point) =>
     Object.entries(point).flatMap(([key, value]) => (key === 'layer' ? [] : (value ?? []))),
   );
-  const [least, most] = [Math.min(0, ...values), Math.max(0.1, ...values)];
+  const [least, most] = [Math.min(0, smallest(values)), Math.max(0.1, largest(values))];
   const step = roundStep(most - least, 5);
   // A line that dips below zero by less than is seen does not make room for a step.
   const first = least > -0.1 * step ? 0 : Math.floor(least / step);

@@ -1,4 +1,5 @@
 /** The heat map as an SVG picture on white, built from the numbers. Pure. */
+import { largest } from '../../engine/extent.ts';
 import type { TraceGrid, TraceView } from '../../worker/trace-api.ts';
 import { formatProbability, formatToken } from '../format.ts';
 import type { Band } from '../store/trace.ts';
@@ -39,7 +40,7 @@ function labelStep(layers: number): number {
 export function heatPicture(view: TraceView, grid: TraceGrid, band: Band | null): Picture {
   const layers = grid.scores[0]?.length ?? 0;
   const labels = view.tokens.map(({ text, subject }) => formatToken(text) + (subject ? '*' : ''));
-  const left = MARGIN + Math.ceil(Math.max(0, ...labels.map((label) => [...label].length)) * LETTER) + 8;
+  const left = MARGIN + Math.ceil(Math.max(0, largest(labels.map((label) => [...label].length))) * LETTER) + 8;
   const title = `P(${formatToken(view.answer.token)}) when restored: ${gridName(grid)}`;
   const width = Math.max(left + layers * CELL, left + LEGEND.width, Math.ceil(title.length * 8)) + MARGIN * 2;
   const bottom = TITLE + view.tokens.length * CELL;

@@ -8,6 +8,7 @@ import type { Patch } from '../../engine/patches/patch.ts';
 import { writePatchFile } from '../../engine/patches/patch-file.ts';
 import { runEdit } from '../../engine/session/editing.ts';
 import { exportModel } from '../../engine/session/export.ts';
+import type { StepLosses } from '../../engine/targets/losses.ts';
 import { verdictsOf } from '../../engine/session/verdicts.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { optionalText } from '../../engine/sources/model-source.ts';
@@ -144,6 +145,8 @@ function showVerdicts(requests: readonly EditRequest[], report: RunReport): numb
 function reportOf(patch: Patch, { family }: ModelSession): unknown {
   const report = runReportSchema.parse(patch.report);
   const verdicts = verdictsOf(patch.requests, report);
+  const stepsOf = patch.requests.map((): StepLosses[] => []);
+  for (const loss of report.losses) stepsOf.at(loss.edit)?.push(loss);
   return {
     model: patch.modelName,
     model_hash: patch.modelHash,
@@ -154,7 +157,7 @@ function reportOf(patch: Patch, { family }: ModelSession): unknown {
     statistics_tokens: report.statisticsTokens,
     kept_targets: report.keptTargets,
     edits: patch.requests.map((request, edit) => {
-      const steps = report.losses.filter((loss) => loss.edit === edit);
+      const steps = stepsOf[edit];
       const last = steps.at(-1);
       return {
         case_id: request.caseId ?? edit,

@@ -62,7 +62,9 @@ export async function drawKnownRecords(
       promptAnswer(tokenizer, fillPrompt(prompt, subject), truth?.str ?? ''),
     );
     const scores = await scoreAnswers(model, weights, items, job.signal);
-    known.push(...some.filter((_, i) => scores[i].says));
+    some.forEach((record, i) => {
+      if (scores[i].says) known.push(record);
+    });
   }
   return enough(known.slice(0, count), count, 'that the model knows');
 }

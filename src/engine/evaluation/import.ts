@@ -110,7 +110,7 @@ export function importRecords(content: string, options: ImportOptions = {}): Imp
       if (typeof read === 'string') faults.push({ record, reason: read });
       else {
         records.push(read.record);
-        notes.push(...read.notes.map((reason) => ({ record, reason })));
+        for (const reason of read.notes) notes.push({ record, reason });
       }
     }
   });

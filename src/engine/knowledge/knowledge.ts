@@ -209,7 +209,7 @@ export class Knowledge {
       const some = order.slice(at, at + ASKED_AT_ONCE);
       const unasked = some.filter(({ id }) => !answers.records.has(id));
       if (unasked.length > 0) await this.#askRecords(unasked, job);
-      drawn.push(...some.filter(({ id }) => answers.records.get(id)?.preferred));
+      for (const record of some) if (answers.records.get(record.id)?.preferred) drawn.push(record);
     }
     await this.#save();
     if (drawn.length < count) {

@@ -1,5 +1,6 @@
 /** Forward passes over batches of token rows: padding, masks, taps. */
 import { throwIfCancelled } from '../errors.ts';
+import { largest } from '../extent.ts';
 import { scoped, type TensorScope } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import { BLOCK_OUTPUTS, type BlockOutput } from './graphs.ts';
@@ -19,7 +20,7 @@ export interface TokenBatch {
 }
 
 export function batchOf(rows: readonly (readonly number[])[]): TokenBatch {
-  return { rows, length: Math.max(...rows.map((row) => row.length)) };
+  return { rows, length: largest(rows.map((row) => row.length)) };
 }
 
 /** Indices of `rows` in batches of similar length, at most `tokens` padded tokens each (or one row). */

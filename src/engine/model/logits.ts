@@ -1,5 +1,6 @@
 /** Logits after chosen tokens of many rows, in batches; rows that begin alike share the keys and values of what they have in common. */
 import { throwIfCancelled } from '../errors.ts';
+import { largest } from '../extent.ts';
 import type { ModelConfig } from '../families/family.ts';
 import { readFloats } from '../runtime/device.ts';
 import { scoped } from '../runtime/scope.ts';
@@ -49,7 +50,7 @@ export async function visitLogits(
     });
   }
   if (shared.length === 0) return;
-  const longest = Math.max(...shared.map(({ prefix }) => prefix.length));
+  const longest = largest(shared.map(({ prefix }) => prefix.length));
   const tokens = Math.min(TOKENS_PER_BATCH, cachedTokens(model.config, longest));
   for (const indices of batchesByLength(
     shared.map(({ prefix }) => prefix),
@@ -92,7 +93,9 @@ function groupByPrefix(rows: readonly LogitRow[]): { single: number[]; shared: S
   const groups = new Map<string, number[]>();
   rows.forEach(({ ids, from }, row) => {
     const key = ids.slice(0, from + 1).join();
-    groups.set(key, [...(groups.get(key) ?? []), row]);
+    const group = groups.get(key);
+    if (group) group.push(row);
+    else groups.set(key, [row]);
   });
   const single: number[] = [];
   const shared: SharedPrefix[] = [];
@@ -100,7 +103,7 @@ function groupByPrefix(rows: readonly LogitRow[]): { single: number[]; shared: S
     const length = rows[group[0]].from + 1;
     const worthwhile = group.length > 1 && group.every((row) => rows[row].ids.length < 2 * length);
     if (worthwhile) shared.push({ prefix: rows[group[0]].ids.slice(0, length), rows: group });
-    else single.push(...group);
+    else for (const row of group) single.push(row);
   }
   return { single: single.sort((a, b) => a - b), shared };
 }

@@ -1,21 +1,23 @@
 /**
- * Patches as files: a safetensors file with the deltas' numbers and, in its metadata under `memit_patch`, JSON with everything
- * else. Small (kilobytes per edit and layer), and readable by any safetensors library.
+ * Patches as files: a safetensors file with the deltas' numbers and, in its metadata under `memit_patch`, JSON that describes the rest. Small
+ * (kilobytes per edit and layer), and readable by any safetensors library.
  *
- * Version 2 has deltas of both kinds, for any tensors; version 1, which is still read, has the two factors of every layer.
+ * Version 3 has whatever grows with the edits as tensors, as headers are bounded: requests and report are the bytes of their JSON, the report's
+ * losses numbers (patch-report.ts). Version 2, which is still read, has all that in the header; version 1 has the two factors of every layer.
  */
 import { z } from 'zod';
 import { PatchError, SafetensorsError } from '../errors.ts';
-import { parseJson } from '../text.ts';
+import { decodeUtf8, parseJson } from '../text.ts';
 import { memorySource, type ByteSource } from '../weights/byte-source.ts';
 import { encodeFloats, firstNotFinite } from '../weights/dtype.ts';
 import { collect, safetensorsParts, type TensorToWrite } from '../weights/safetensors-writer.ts';
-import { readFloats, readSafetensors, type SafetensorsFile } from '../weights/safetensors.ts';
+import { readBytes, readFloats, readSafetensors, type SafetensorsFile } from '../weights/safetensors.ts';
 import type { Patch } from './patch.ts';
+import { joinReport, splitReport, tableForm, tableFrom, tableTensor, type NumberTable } from './patch-report.ts';
 import type { WeightDelta } from './weight-delta.ts';
 
 /** Raised when a reader of the old format would misread the new one. */
-export const PATCH_FORMAT_VERSION = 2;
+export const PATCH_FORMAT_VERSION = 3;
 
 const METADATA_KEY = 'memit_patch';
 
@@ -30,17 +32,18 @@ const requestSchema = z.object({
   relationId: z.string().optional(),
 });
 
-const headerSchema = z.object({
+const requestsSchema = z.array(requestSchema).min(1);
+
+/** What all versions have in the header. */
+const commonSchema = z.object({
   id: z.string().min(1),
   name: z.string(),
   createdAt: z.iso.datetime({ offset: true }),
   modelHash: z.string().min(1),
   modelName: z.string(),
   method: z.string().min(1),
-  requests: z.array(requestSchema).min(1),
   settings: z.record(z.string(), z.unknown()),
   contexts: z.array(z.string()),
-  report: z.unknown(),
 });
 
 const size = z.int().positive();
@@ -58,7 +61,10 @@ const deltaSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('dense'), tensor: z.string().min(1), shape: z.array(size).min(1) }),
 ]);
 
-const version1Schema = headerSchema.extend({
+const inHeader = { requests: requestsSchema, report: z.unknown() };
+
+const version1Schema = commonSchema.extend({
+  ...inHeader,
   contexts: z.array(z.string()).min(1),
   layers: z
     .array(
@@ -73,7 +79,15 @@ const version1Schema = headerSchema.extend({
     )
     .min(1),
 });
-const version2Schema = headerSchema.extend({ deltas: z.array(deltaSchema).min(1) });
+const version2Schema = commonSchema.extend({ ...inHeader, deltas: z.array(deltaSchema).min(1) });
+const version3Schema = commonSchema.extend({
+  deltas: z.array(deltaSchema).min(1),
+  /** Bytes of JSON. */
+  requestBytes: size,
+  reportBytes: size,
+  /** Of the report. */
+  tables: z.array(z.object({ field: z.string(), rows: size, columns: z.array(z.string()).min(1) })),
+});
 
 type DeltaHeader = z.infer<typeof deltaSchema>;
 
@@ -87,25 +101,50 @@ interface StoredTensor {
 }
 
 /** Names of a low-rank delta's two tensors after its weight's, by version. */
-const FACTOR_NAMES = { 1: ['residual', 'adjusted_keys'], 2: ['left', 'right'] } as const;
+const FACTOR_NAMES = { 1: ['residual', 'adjusted_keys'], 2: ['left', 'right'], 3: ['left', 'right'] } as const;
+type Version = keyof typeof FACTOR_NAMES;
+
+/** Tensors of JSON. */
+const REQUESTS = 'requests';
+const REPORT = 'report';
 
 /**
  * The patch as a file.
  * @throws PatchError when a delta's numbers do not fill its shape or are not finite.
  */
 export async function writePatchFile(patch: Patch): Promise<Uint8Array> {
-  const { deltas, ...rest } = patch;
+  const { deltas, requests, report, ...rest } = patch;
   const headers = deltas.map((delta) => deltaSchema.parse(delta));
   const tensors = deltas.flatMap((delta, i) => {
     const values = delta.kind === 'dense' ? [delta.values] : [delta.left, delta.right];
-    return storedTensors(headers[i], 2).map((stored, part) => toWrite(stored, values[part]));
+    return storedTensors(headers[i], PATCH_FORMAT_VERSION).map((stored, part) => toWrite(stored, values[part]));
   });
-  const header = { formatVersion: PATCH_FORMAT_VERSION, ...rest, deltas: headers };
-  return collect(safetensorsParts(tensors, { [METADATA_KEY]: JSON.stringify(header) }));
+  const { rest: reportRest, tables } = splitReport(report);
+  // undefined is no JSON.
+  const [requestText, reportText] = [requests, reportRest ?? null].map((value) => encode(JSON.stringify(value)));
+  const header = {
+    formatVersion: PATCH_FORMAT_VERSION,
+    ...rest,
+    deltas: headers,
+    requestBytes: requestText.length,
+    reportBytes: reportText.length,
+    tables: tables.map(({ field, columns, values }) => ({ field, rows: values.length / columns.length, columns })),
+  };
+  const described = [...tables.map(tableTensor), textTensor(REQUESTS, requestText), textTensor(REPORT, reportText)];
+  // Bytes last: what stands behind them need not be aligned.
+  return collect(safetensorsParts([...tensors, ...described], { [METADATA_KEY]: JSON.stringify(header) }));
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function textTensor(name: string, bytes: Uint8Array): TensorToWrite {
+  return { name, dtype: 'U8', shape: [bytes.length], bytes: () => bytes };
 }
 
 /** The tensors that hold a delta's numbers: one, or its left and right factor. */
-function storedTensors(delta: DeltaHeader, version: 1 | 2): StoredTensor[] {
+function storedTensors(delta: DeltaHeader, version: Version): StoredTensor[] {
   if (delta.kind === 'dense') return [{ name: `${delta.tensor}.delta`, shape: delta.shape }];
   const { tensor, rank, outSize, inSize } = delta;
   const [left, right] = FACTOR_NAMES[version];
@@ -154,7 +193,7 @@ export async function readPatchFile(file: Uint8Array | ByteSource, settingsOf: S
 
 async function readPatch(file: SafetensorsFile, settingsOf: SettingsSchemas): Promise<Patch> {
   const { json, version } = parseHeader(file);
-  const { deltas: headers, ...rest } = version === 1 ? fromVersion1(json) : checked(version2Schema, json);
+  const { deltas: headers, ...rest } = await described(file, json, version);
   const settings = settingsOf(rest.method);
   if (!settings) {
     throw new PatchError(`The patch’s “method” is “${rest.method}”, which this program does not know.`, {
@@ -174,6 +213,31 @@ async function readPatch(file: SafetensorsFile, settingsOf: SettingsSchemas): Pr
     deltas.push(header.kind === 'dense' ? { ...header, values: first } : { ...header, left: first, right: second });
   }
   return { ...rest, deltas };
+}
+
+/** All of a patch but the numbers of its deltas. */
+async function described(
+  file: SafetensorsFile,
+  json: unknown,
+  version: Version,
+): Promise<z.infer<typeof version2Schema>> {
+  if (version === 1) return fromVersion1(json);
+  if (version === 2) return checked(version2Schema, json);
+  const { requestBytes, reportBytes, tables: forms, ...rest } = checked(version3Schema, json);
+  const text = async (name: string, length: number): Promise<unknown> => {
+    const bytes = await readBytes(file, { name, dtype: 'U8', shape: [length] });
+    const damaged = (cause: unknown): PatchError =>
+      new PatchError(`The patch’s “${name}” is not valid JSON.`, { kept: KEPT, cause });
+    return parseJson(decodeUtf8(bytes, damaged), (_, cause) => damaged(cause));
+  };
+  const { requests } = checked(z.object({ requests: requestsSchema }), {
+    requests: await text(REQUESTS, requestBytes),
+  });
+  const tables: NumberTable[] = [];
+  for (const { field, rows, columns } of forms) {
+    tables.push(tableFrom(field, columns, await readBytes(file, tableForm(field, rows, columns))));
+  }
+  return { ...rest, requests, report: joinReport(await text(REPORT, reportBytes), tables) };
 }
 
 /** Factors of an edited layer each, as rows of the edits. */
@@ -199,7 +263,7 @@ function fromVersion1(json: unknown): z.infer<typeof version2Schema> {
   };
 }
 
-function parseHeader(file: SafetensorsFile): { json: unknown; version: 1 | 2 } {
+function parseHeader(file: SafetensorsFile): { json: unknown; version: Version } {
   const text = Object.hasOwn(file.metadata, METADATA_KEY) ? file.metadata[METADATA_KEY] : null;
   if (text === null) {
     throw new PatchError(`“${file.source.name}” is a safetensors file, but not a patch.`, {
@@ -212,7 +276,7 @@ function parseHeader(file: SafetensorsFile): { json: unknown; version: 1 | 2 } {
     (_, cause) => new PatchError('The patch’s description is not valid JSON.', { kept: KEPT, cause }),
   );
   const version = z.object({ formatVersion: z.number() }).safeParse(json).data?.formatVersion;
-  if (version === 1 || version === PATCH_FORMAT_VERSION) return { json, version };
+  if (version === 1 || version === 2 || version === PATCH_FORMAT_VERSION) return { json, version };
   throw new PatchError(
     `The patch has format version ${version ?? 'unknown'}; this program reads versions up to ${PATCH_FORMAT_VERSION}.`,
     { kept: KEPT, next: 'Use the version of the program that wrote it, or make the edit again.' },

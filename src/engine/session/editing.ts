@@ -1,5 +1,6 @@
 /** Runs of editing methods: what they need is made ready, and what they leave becomes a patch. */
 import { EngineError } from '../errors.ts';
+import { smallest } from '../extent.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { validateSettings, type EditingMethod, type MethodEvent, type MethodPhase } from '../methods/method.ts';
 import { DEFAULT_METHOD, methodOf } from '../methods/registry.ts';
@@ -110,7 +111,7 @@ export async function runEdit(
       },
     });
     seconds.statistics = clock();
-    statisticsTokens = Math.min(...secondMoments.map((layer) => covariances.tokensOf(layer)));
+    statisticsTokens = smallest(secondMoments.map((layer) => covariances.tokensOf(layer)));
     phase(STATISTICS, 1, 1, `${statisticsTokens.toLocaleString('en')} tokens`);
   }
 

@@ -1,5 +1,6 @@
 /** A model from files that the user picked, alone or as a folder. */
 import { EngineError, throwIfCancelled } from '../errors.ts';
+import { smallest } from '../extent.ts';
 import { blobSource } from '../weights/byte-source.ts';
 import { MissingFileError, type ModelSource } from './model-source.ts';
 
@@ -12,7 +13,7 @@ import { MissingFileError, type ModelSource } from './model-source.ts';
 export function pickedFiles(name: string, files: readonly { name: string; blob: Blob }[]): ModelSource {
   function nearest(path: string): Blob[] {
     const candidates = files.filter((file) => fileName(file.name) === path);
-    const top = Math.min(...candidates.map((file) => depth(file.name)));
+    const top = smallest(candidates.map((file) => depth(file.name)));
     return candidates.filter((file) => depth(file.name) === top).map(({ blob }) => blob);
   }
 

@@ -100,7 +100,9 @@ function openArray(file: ByteSource, entry: ZipEntry, signal?: AbortSignal): Pro
 
 async function readCount(array: NpyStream, file: ByteSource): Promise<number> {
   const numbers: number[] = [];
-  if (array.header.shape.length === 0) for await (const some of array.values()) numbers.push(...some);
+  if (array.header.shape.length === 0) {
+    for await (const some of array.values()) for (const number of some) numbers.push(number);
+  }
   const [count] = numbers;
   if (!(count > 0)) throw refused(file, 'its number of tokens (“mom2.count”) is not one number above 0');
   return count;

@@ -3,6 +3,7 @@
  * section 3.1; reference: rome/layer_stats.py). Always of the unedited model.
  */
 import { EngineError, throwIfCancelled } from '../errors.ts';
+import { largest } from '../extent.ts';
 import { batchesByLength, batchOf, forwardRows } from '../model/forward.ts';
 import { BLOCK_OUTPUTS } from '../model/graphs.ts';
 import type { LanguageModel } from '../model/language-model.ts';
@@ -51,7 +52,7 @@ export async function computeSecondMoments(
   const { intermediateSize, contextLength } = model.config;
   const { tokens = Infinity, known } = options;
   const groups = groupsOf(layers, known);
-  const wanted = Math.max(tokens, ...groups.map((group) => group.tokens));
+  const wanted = Math.max(tokens, largest(groups.map((group) => group.tokens)));
   const taken = takeDocuments(documents, contextLength, wanted);
   if (taken.rows.length === 0) throw new EngineError('statistics', 'The text for the statistics holds no token.');
   const sums = await gramSums(model.runtime, model.linalg, intermediateSize);
@@ -119,7 +120,7 @@ async function addDocuments(
   { tokens: wanted = Infinity, signal, onProgress }: SecondMomentOptions,
 ): Promise<Map<number, SecondMoment>> {
   const { from, to, startTokens, tokens } = chooseDocuments(rows, group.tokens, wanted);
-  const last = Math.max(...group.layers.keys());
+  const last = largest(group.layers.keys());
   const scope = new TensorScope();
   try {
     const layers = new Map<number, GramSum>();

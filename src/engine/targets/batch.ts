@@ -4,6 +4,7 @@
  */
 import { EngineError } from '../errors.ts';
 import type { Job } from '../job.ts';
+import { euclidean } from '../linalg/dense.ts';
 import { gatherTokens } from '../model/forward.ts';
 import { BLOCK_OUTPUTS } from '../model/graphs.ts';
 import type { BlockInputs, LanguageModel } from '../model/language-model.ts';
@@ -74,7 +75,7 @@ export class TargetBatch {
     });
     this.#edits.forEach((edit, i) => {
       const state = initial.slice(i * hiddenSize, (i + 1) * hiddenSize);
-      this.#initial.set(edit, { state, norm: Math.hypot(...state) });
+      this.#initial.set(edit, { state, norm: euclidean(state) });
       this.#losses.set(edit, []);
     });
     const norms = this.#edits.map((edit) => this.#initialOf(edit).norm);

@@ -2,6 +2,7 @@
  * The target hidden state z of every edit (Meng et al. 2023, section 4.3, equation 16; reference: memit/compute_z.py): a vector δ added to the
  * output of block Lz at the look-up token, optimised so that the model says the new object.
  */
+import { largest } from '../extent.ts';
 import { checkpoint, type Job } from '../job.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { WeightSet } from '../model/weight-set.ts';
@@ -21,11 +22,11 @@ export function editsPerBatch(model: LanguageModel, prompts: readonly EditPrompt
   const { hiddenSize, layerCount, vocabularySize, intermediateSize } = model.config;
   const layersAbove = layerCount - 1 - layer;
   const rows = prompts[0].contexts.length + 1;
-  const longest = Math.max(
-    ...prompts.flatMap((edit) => edit.contexts.map(({ ids }) => ids.length + edit.targetIds.length)),
+  const longest = largest(
+    prompts.flatMap((edit) => edit.contexts.map(({ ids }) => ids.length + edit.targetIds.length)),
   );
   const kept = layersAbove * rows * longest * hiddenSize * 3 + rows * longest * (intermediateSize * 4 + hiddenSize * 8);
-  const targetTokens = Math.max(...prompts.map((edit) => edit.targetIds.length));
+  const targetTokens = largest(prompts.map((edit) => edit.targetIds.length));
   const logits = (rows * targetTokens + 3) * vocabularySize * 3;
   return Math.max(1, Math.min(BATCH_EDITS[model.runtime.device.kind], Math.floor(BATCH_BYTES / (4 * (kept + logits)))));
 }

@@ -1,5 +1,6 @@
 /** The token rows an edit is made of: its prompt in every context, the target's tokens, and the KL prompt. */
 import { RequestError } from '../errors.ts';
+import { largest } from '../extent.ts';
 import { locateInContext, locateSubject, type LocatedSubject } from '../tokens/lookup.ts';
 import { targetText, type EditRequest } from '../tokens/request.ts';
 import { fillPrompt } from '../tokens/template.ts';
@@ -28,7 +29,7 @@ export function buildEditPrompts(
 ): EditPrompts {
   const targetIds = tokenizer.encodeAfter(fillPrompt(request.prompt, request.subject), targetText(request));
   const located = contexts.map((context) => locateInContext(tokenizer, context, request.prompt, request.subject));
-  const longest = Math.max(...located.map(({ ids }) => ids.length)) + targetIds.length - 1;
+  const longest = largest(located.map(({ ids }) => ids.length)) + targetIds.length - 1;
   if (longest > contextLength) {
     throw new RequestError(
       'prompt',

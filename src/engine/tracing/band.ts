@@ -1,4 +1,5 @@
 /** The layers that a trace speaks for: where a fact is carried by the subject's last token, and through its MLPs. */
+import { largest } from '../extent.ts';
 
 export interface LayerBand {
   readonly layers: number[];
@@ -20,7 +21,7 @@ const LEAST_FALL = 0.01;
  */
 export function proposeBand(intact: readonly number[], severed: readonly number[]): LayerBand | null {
   const fall = intact.map((effect, layer) => effect - severed[layer]);
-  const peak = fall.indexOf(Math.max(...fall));
+  const peak = fall.indexOf(largest(fall));
   if (!(fall[peak] >= LEAST_FALL)) return null;
   const enough = (layer: number): boolean => fall[layer] >= BAND_SHARE * fall[peak];
   let first = peak;

@@ -118,12 +118,15 @@ function topLevelKeys(json: string): string[] {
   const outermost = new Set<string>();
   const open: Set<string>[] = [];
   let entry = '';
-  for (const match of json.matchAll(/"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}]/g)) {
-    const [token, text, colon] = Array.from<string | undefined>(match);
-    if (token === '{') open.push(open.length === 0 ? outermost : new Set());
-    else if (token === '}') open.pop();
-    else if (text !== undefined && colon !== undefined) {
-      const key = text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+  for (let at = 0; at < json.length; at += 1) {
+    const character = json[at];
+    if (character === '{') open.push(open.length === 0 ? outermost : new Set());
+    else if (character === '}') open.pop();
+    if (character !== '"') continue;
+    const end = endOfText(json, at);
+    const isKey = json[endOfSpace(json, end)] === ':';
+    if (isKey) {
+      const key = JSON.parse(json.slice(at, end)) as string;
       const keys = open[open.length - 1];
       if (keys === outermost) entry = key;
       if (keys.has(key)) {
@@ -132,8 +135,22 @@ function topLevelKeys(json: string): string[] {
       }
       keys.add(key);
     }
+    at = end - 1;
   }
   return [...outermost];
+}
+
+/** Where the text ends that begins at `start`, quotation marks included. Not by a pattern: headers have texts of megabytes, too long for one. */
+function endOfText(json: string, start: number): number {
+  let at = start + 1;
+  while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
+  return at + 1;
+}
+
+function endOfSpace(json: string, start: number): number {
+  let at = start;
+  while (/\s/.test(json.charAt(at))) at += 1;
+  return at;
 }
 
 function checkMetadata(fileName: string, value: unknown): Record<string, string> {
@@ -245,6 +262,20 @@ export async function tensorFloats(
     offset += chunk.byteLength / bytesEach;
   }
   return values;
+}
+
+/** The bytes of the tensor called `name`, in one piece. @throws SafetensorsError when there is none, or of another dtype or length */
+export async function readBytes(
+  file: SafetensorsFile,
+  { name, dtype, shape }: Pick<TensorEntry, 'name' | 'dtype' | 'shape'>,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const entry = file.tensors.find((tensor) => tensor.name === name);
+  if (entry?.dtype !== dtype || entry.shape.join() !== shape.join()) {
+    const wanted = `${dtype} [${shape.join(', ')}]`;
+    throw new SafetensorsError(`“${file.source.name}” has no tensor “${name}” of ${wanted}.`, name, AGAIN);
+  }
+  return file.source.read(entry.start, entry.end, signal);
 }
 
 /** {@link tensorFloats} of the tensor called `name`. @throws SafetensorsError also when the file has none */

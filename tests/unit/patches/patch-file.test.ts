@@ -90,6 +90,26 @@ function writeVersion1({ deltas, ...rest }: Patch): Promise<Uint8Array> {
   return collect(safetensorsParts(tensors, { memit_patch: JSON.stringify({ formatVersion: 1, ...rest, layers }) }));
 }
 
+/** A patch as version 2 of the format had it: all but the numbers of the deltas in the header. */
+function writeVersion2({ deltas, ...rest }: Patch): Promise<Uint8Array> {
+  const tensors = deltas.flatMap((delta): TensorToWrite[] => {
+    const part = (name: string, shape: number[], values: Float32Array): TensorToWrite => ({
+      name: `${delta.tensor}.${name}`,
+      dtype: 'F32',
+      shape,
+      bytes: () => bytesOf(values),
+    });
+    if (delta.kind === 'dense') return [part('delta', [...delta.shape], delta.values)];
+    const { rank, outSize, inSize, left, right } = delta;
+    return [part('left', [rank, outSize], left), part('right', [rank, inSize], right)];
+  });
+  const headers = deltas.map((delta) =>
+    Object.fromEntries(Object.entries(delta).filter(([, value]) => !(value instanceof Float32Array))),
+  );
+  const header = { formatVersion: 2, ...rest, deltas: headers };
+  return collect(safetensorsParts(tensors, { memit_patch: JSON.stringify(header) }));
+}
+
 function read(bytes: Uint8Array): Promise<Patch> {
   return readPatchFile(bytes, settingsSchemas());
 }
@@ -113,9 +133,8 @@ async function forged(
 ): Promise<Uint8Array> {
   const file = await readSafetensors(memorySource('p', bytes));
   const tensors: TensorToWrite[] = [];
-  for (const { name, dtype, shape } of file.tensors) {
-    const values = await readFloats(file, name);
-    tensors.push({ name, dtype, shape, bytes: () => bytesOf(values) });
+  for (const { name, dtype, shape, start, end } of file.tensors) {
+    tensors.push({ name, dtype, shape, bytes: () => bytes.subarray(start, end) });
   }
   const header = changeHeader(JSON.parse(file.metadata.memit_patch) as Header);
   const text = typeof header === 'string' ? header : JSON.stringify(header);
@@ -130,7 +149,7 @@ type Refusal = [what: string, header: (header: Header) => unknown, message: RegE
 
 /** What no version takes. */
 const refusals: Refusal[] = [
-  ['another format version', (h) => ({ ...h, formatVersion: 3 }), /version 3; this program reads versions up to 2/],
+  ['another format version', (h) => ({ ...h, formatVersion: 4 }), /version 4; this program reads versions up to 3/],
   ['no format version', (h) => ({ ...h, formatVersion: undefined }), /format version unknown/],
   ['a description that is not JSON', () => '{', /not valid JSON/],
   ['a description that is null', () => 'null', /format version unknown/],
@@ -138,15 +157,35 @@ const refusals: Refusal[] = [
   ['no method', (h) => ({ ...h, method: undefined }), /“method”/],
   ['no model hash', (h) => ({ ...h, modelHash: '' }), /“modelHash”/],
   ['a date that is none', (h) => ({ ...h, createdAt: 'yesterday' }), /“createdAt”/],
+  ['unusable settings', (h) => ({ ...h, settings: { ...(h.settings as object), steps: -1 } }), /“settings\.steps”/],
+  ['no settings', (h) => ({ ...h, settings: undefined }), /“settings”/],
+];
+
+/** What the versions with requests in the header do not take either. */
+const requestRefusals: Refusal[] = [
   ['no requests', (h) => ({ ...h, requests: [] }), /“requests”/],
   [
     'a request without a subject',
     (h) => ({ ...h, requests: [{ prompt: '{}', targetNew: 'x' }] }),
     /“requests\.0\.subject”/,
   ],
-  ['unusable settings', (h) => ({ ...h, settings: { ...(h.settings as object), steps: -1 } }), /“settings\.steps”/],
-  ['no settings', (h) => ({ ...h, settings: undefined }), /“settings”/],
 ];
+
+/** As many edits as are asked for, with the losses of 25 steps each. */
+function many(edits: number): Patch {
+  const losses = Array.from({ length: 25 * edits }, (_, i) => ({
+    edit: Math.floor(i / 25),
+    step: i % 25,
+    nll: Math.random() * 15,
+    kl: Math.random() * 1e-3 - 1e-9,
+  }));
+  const request = { prompt: 'The "mother tongue" of {}\nis \\', subject: '', targetNew: ' Ōsaka "x"' };
+  return {
+    ...patch,
+    requests: Array.from({ length: edits }, (_, i) => ({ ...request, subject: `日本 "${i}"` })),
+    report: { seconds: 3, losses },
+  };
+}
 
 describe('patch files', () => {
   it('give the patch back, from memory and from a Blob', async () => {
@@ -164,15 +203,76 @@ describe('patch files', () => {
       ['transformer.h.2.mlp.c_proj.weight.left', 'F32', [2, 3]],
       ['transformer.h.2.mlp.c_proj.weight.right', 'F32', [2, 5]],
       ['transformer.h.3.attn.c_attn.weight.delta', 'F32', [2, 2, 3]],
+      ['report.layers', 'F64', [1, 2]],
+      ['requests', 'U8', [expect.any(Number)]],
+      ['report', 'U8', [expect.any(Number)]],
     ]);
     const header = JSON.parse(file.metadata.memit_patch) as Header;
-    expect(header).toMatchObject({ formatVersion: 2, modelName: 'demo' });
+    expect(header).toMatchObject({ formatVersion: 3, modelName: 'demo' });
     const described = { kind: 'low-rank', fanInFanOut: true, rank: 2, outSize: 3, inSize: 5 };
     expect(header.deltas).toEqual([
       { ...described, tensor: 'transformer.h.1.mlp.c_proj.weight' },
       { ...described, tensor: 'transformer.h.2.mlp.c_proj.weight' },
       { kind: 'dense', tensor: 'transformer.h.3.attn.c_attn.weight', shape: [2, 2, 3] },
     ]);
+  });
+
+  it('of thousands of edits have a small header, and give them back', async () => {
+    const large = many(9000);
+    const bytes = await writePatchFile(large);
+    expect((await readSafetensors(memorySource('p', bytes))).dataStart).toBeLessThan(4000);
+    const again = await read(bytes);
+    expect(again.requests).toEqual(large.requests);
+    expect(JSON.stringify(again.report)).toBe(JSON.stringify(large.report));
+  });
+
+  it('of thousands of edits in the form of version 2 are read as well', async () => {
+    const large = many(3000);
+    const again = await read(await writeVersion2(large));
+    expect(again.requests).toEqual(large.requests);
+    expect(JSON.stringify(again.report)).toBe(JSON.stringify(large.report));
+  });
+
+  it('give back whatever a report is', async () => {
+    const value = fc.oneof(fc.double({ noNaN: true }), fc.string(), fc.constant(null));
+    const records = fc.array(fc.dictionary(fc.stringMatching(/^[a-c]$/), fc.double(), { maxKeys: 3 }), {
+      maxLength: 4,
+    });
+    const report = fc.oneof(value, fc.dictionary(fc.stringMatching(/^[a-f]$/), fc.oneof(value, records)));
+    await fc.assert(
+      fc.asyncProperty(report, async (given) => {
+        const json: unknown = JSON.parse(JSON.stringify(given));
+        expect((await read(await writePatchFile({ ...patch, report: json }))).report).toEqual(json);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('are refused where their requests or reports are damaged', async () => {
+    const bytes = await writePatchFile(patch);
+    const changed = async (name: string, text: string): Promise<string> => {
+      const data = new TextEncoder().encode(text);
+      const field = name === 'requests' ? 'requestBytes' : 'reportBytes';
+      const file = await forged(
+        bytes,
+        (header) => ({ ...header, [field]: data.length }),
+        (tensors) =>
+          tensors.map((each) => (each.name === name ? { ...each, shape: [data.length], bytes: () => data } : each)),
+      );
+      return (await failure(read(file))).message;
+    };
+    expect(await changed('requests', '[{]')).toMatch(/“requests” is not valid JSON/);
+    expect(await changed('requests', '[]')).toMatch(/“requests” is not usable/);
+    expect(await changed('requests', '[{"prompt": "{}", "targetNew": "x"}]')).toMatch(/“requests\.0\.subject”/);
+    expect(await changed('report', '{')).toMatch(/“report” is not valid JSON/);
+    const shifted = await forged(bytes, (header) => ({ ...header, requestBytes: 7 }));
+    expect((await failure(read(shifted))).message).toMatch(/no tensor “requests” of U8 \[7\]/);
+    const nothing = await forged(bytes, keep, (tensors) =>
+      tensors.map((each) =>
+        each.name === 'report.layers' ? { ...each, bytes: () => bytesOf(Float64Array.of(1, NaN)) } : each,
+      ),
+    );
+    expect((await failure(read(nothing))).message).toMatch(/not finite, in “layers”/);
   });
 
   it('refuse to be written with numbers that do not fit or are not finite', async () => {
@@ -238,7 +338,9 @@ describe('patch files', () => {
     const bytes = await writePatchFile(patch);
     const withTensors = async (change: (tensors: TensorToWrite[]) => TensorToWrite[]): Promise<string> =>
       (await failure(read(await forged(bytes, keep, change)))).message;
-    expect(await withTensors((tensors) => tensors.slice(0, 4))).toMatch(/lacks its tensor “.*h\.3.*delta”/);
+    expect(await withTensors((tensors) => tensors.filter((_, i) => i !== 4))).toMatch(
+      /lacks its tensor “.*h\.3.*delta”/,
+    );
     expect(await withTensors((tensors) => tensors.filter((_, i) => i !== 3))).toMatch(/lacks .*h\.2.*right”/);
     expect(await withTensors(([first, ...rest]) => [{ ...first, dtype: 'I32' }, ...rest])).toMatch(/stored as I32/);
     const infinite = Float32Array.of(1, 2, 3, 4, -Infinity, 6);
@@ -247,7 +349,9 @@ describe('patch files', () => {
     );
     const notNumbers = whole.values.map((value, i) => (i === 11 ? NaN : value));
     expect(
-      await withTensors((tensors) => [...tensors.slice(0, 4), { ...tensors[4], bytes: () => bytesOf(notNumbers) }]),
+      await withTensors((tensors) =>
+        tensors.map((each, i) => (i === 4 ? { ...each, bytes: () => bytesOf(notNumbers) } : each)),
+      ),
     ).toMatch(/delta” holds NaN at position 11/);
   });
 
@@ -271,6 +375,16 @@ describe('patch files', () => {
   });
 });
 
+describe('patch files of version 2', () => {
+  it('give the patch back', async () => {
+    expect(await read(await writeVersion2(patch))).toEqual(patch);
+  });
+
+  it.each(requestRefusals)('are refused with %s', async (_, header, message) => {
+    expect((await failure(read(await forged(await writeVersion2(patch), header)))).message).toMatch(message);
+  });
+});
+
 describe('patch files of version 1', () => {
   it('give the patch back as factors of its layers, and again after they are written anew', async () => {
     const bytes = await writeVersion1(plain);
@@ -283,6 +397,7 @@ describe('patch files of version 1', () => {
 
   it.each<Refusal>([
     ...refusals,
+    ...requestRefusals,
     [
       'fewer requests than rows',
       (h) => ({ ...h, requests: (h.requests as unknown[]).slice(1) }),

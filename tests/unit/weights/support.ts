@@ -28,7 +28,7 @@ export function randomFloats(count: number, seed: number, scale = 1): Float32Arr
   });
 }
 
-export function bytesOf(values: Float32Array | Uint32Array | Uint16Array): Uint8Array {
+export function bytesOf(values: Float32Array | Float64Array | Uint32Array | Uint16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 

@@ -1,4 +1,5 @@
 /** How rotary positions are scaled: partly in the metadata, partly as tensors of factors. */
+import { largest } from '../../extent.ts';
 import type { GgufMetadata } from './metadata.ts';
 
 export interface RopeTensors {
@@ -42,7 +43,7 @@ export function ropeScaling(arch: string, metadata: GgufMetadata, tensors: RopeT
 }
 
 function llama3Scaling(arch: string, metadata: GgufMetadata, divisors: readonly number[]): Record<string, unknown> {
-  const factor = Number(Math.max(...divisors).toPrecision(6));
+  const factor = Number(largest(divisors).toPrecision(6));
   const base = metadata.optionalFloat(`${arch}.rope.freq_base`) ?? 10_000;
   const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = LLAMA_3;
   const fits = divisors.every((divisor, i) => {
