@@ -247,6 +247,8 @@ export interface HistoryState {
   undoLabel: string | null;
   /** Set when the stack could not be read from or written to the browser's storage; the change itself is in effect. */
   unsaved: WorkerFailure | null;
+  /** Patches of this model that lie in the browser's storage and cannot be read. */
+  aside: { id: string; name: string; reason: string }[];
 }
 
 export interface ComparisonReport extends Comparison {
@@ -336,6 +338,12 @@ export interface WorkerApi {
   /** What the enabled patches did to facts that nobody edited (so many are asked), to perplexity and to next words. */
   damage(count: number, onEvent: (event: BenchmarkEvent) => void): Promise<DamageReport>;
   history(): Promise<HistoryState>;
+  /** Told when another tab changed the open model's history; never resolves. */
+  watchHistory(onChange: (history: HistoryState) => void): Promise<never>;
+  /** The file of a patch that cannot be read, as it lies in storage. */
+  asideFile(id: string): Promise<ExportedFile>;
+  /** Deletes it. */
+  discardAside(id: string): Promise<HistoryState>;
   setEnabled(patchId: string, enabled: boolean): Promise<HistoryState>;
   rename(patchId: string, name: string): Promise<HistoryState>;
   remove(patchId: string): Promise<HistoryState>;

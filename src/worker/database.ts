@@ -3,35 +3,19 @@ import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { EngineError } from '../engine/errors.ts';
 import type { KeptAnswers } from '../engine/knowledge/answers.ts';
 import type { TileTable } from '../engine/linalg/webgpu/tiles.ts';
-import type { AverageTraceView } from './trace-api.ts';
-
-/** A patch of a stack; its file lies in `patches`. */
-export interface StoredEntry {
-  id: string;
-  name: string;
-  enabled: boolean;
-}
-
-/** A model's patch stack, oldest patch first. */
-export interface StoredStack {
-  /** Of this form. */
-  version: 1;
-  entries: StoredEntry[];
-  /** Whose files could not be read when the stack was last loaded; kept, not shown. */
-  aside: StoredEntry[];
-}
 
 interface Schema extends DBSchema {
   /** Before version 4: whole stacks by model hash, in a form of their own. Read once, then moved to the two below. */
   history: { key: string; value: unknown };
-  /** By model hash. */
-  stacks: { key: string; value: StoredStack };
+  // What is read of these two is checked (history-storage.ts).
+  /** Order, names and switches of a model's patches, by model hash. */
+  stacks: { key: string; value: unknown };
   /** Patch files by model hash and the patch's id. */
-  patches: { key: [modelHash: string, patchId: string]; value: Uint8Array };
+  patches: { key: [modelHash: string, patchId: string]; value: unknown };
   /** Statistics files by model, text and layer. */
   statistics: { key: string; value: Uint8Array };
   /** The last causal trace averaged over known facts, by model hash. */
-  traces: { key: string; value: AverageTraceView };
+  traces: { key: string; value: unknown };
   /** Which facts that ship a model knows, by model hash. */
   answers: { key: string; value: KeptAnswers };
   /** The tiles of matrix products that were found fastest, by adapter. */
@@ -49,12 +33,16 @@ export class BrowserDatabase {
 
   /** @throws EngineError ('storage') */
   async use<T>(body: (database: Database) => Promise<T>): Promise<T> {
+    let opened = false;
     try {
       this.#database ??= this.#open();
-      return await body(await this.#database);
+      const database = await this.#database;
+      opened = true;
+      return await body(database);
     } catch (cause) {
+      // What failed to open is tried anew the next time.
+      if (!opened || !(cause instanceof EngineError)) this.#database = null;
       if (cause instanceof EngineError) throw cause;
-      this.#database = null;
       throw new EngineError('storage', 'This browser could not read or write its storage (IndexedDB).', {
         cause,
         kept: 'What was done is in effect in this tab, but would be gone after a reload.',
@@ -63,8 +51,23 @@ export class BrowserDatabase {
     }
   }
 
-  #open(): Promise<Database> {
-    return openDB<Schema>(NAME, VERSION, {
+  /** @throws EngineError ('storage') where an older page in another tab keeps the database from being upgraded: it would be waited for without end */
+  async #open(): Promise<Database> {
+    let refuse: (error: EngineError) => void = () => undefined;
+    const blocked = new Promise<never>((_, reject) => {
+      refuse = reject;
+    });
+    const opening = openDB<Schema>(NAME, VERSION, {
+      blocked: () => {
+        refuse(
+          new EngineError('storage', 'An older version of this page is open in another tab and holds its storage.', {
+            kept: 'What is stored stays as it is; what is done here is in effect in this tab only.',
+            next: 'Close the other tabs of this page, then reload this one.',
+          }),
+        );
+        // Whenever it comes, nobody waits for it any more.
+        opening.then((late) => late.close()).catch(() => undefined);
+      },
       upgrade: (database, oldVersion) => {
         if (oldVersion < 1) {
           database.createObjectStore('history');
@@ -84,5 +87,6 @@ export class BrowserDatabase {
         this.#database = null;
       },
     });
+    return Promise.race([opening, blocked]);
   }
 }

@@ -1,9 +1,11 @@
 /** What all commands of the worker share: the open model, what runs it, storage, and the queue in which they take turns. */
 import { CancelledError, EngineError, throwIfCancelled } from '../engine/errors.ts';
 import type { Job } from '../engine/job.ts';
+import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type { ModelSession } from '../engine/session/session.ts';
 import type { BackendChoice, HistoryState, WorkerFailure } from './api.ts';
 import { startBackend, type BrowserBackend } from './backend.ts';
+import type { AsideEntry } from './history-storage.ts';
 import { VisitModels, type KeptModels } from './kept-models.ts';
 import { OpfsModels } from './opfs-models.ts';
 import { BrowserStorage } from './storage.ts';
@@ -12,6 +14,8 @@ import { failureOf, historyView } from './views.ts';
 export class WorkerHost {
   readonly storage = new BrowserStorage();
   session: ModelSession | null = null;
+  /** Of the open model: patches that are stored and cannot be read. */
+  aside: readonly AsideEntry[] = [];
   /** Gives back the hold on the open model's files. */
   releaseModel: () => void = () => undefined;
   #models: Promise<KeptModels> | null = null;
@@ -72,8 +76,26 @@ export class WorkerHost {
   changeHistory(change: (session: ModelSession, job: Job) => void | Promise<void>): Promise<HistoryState> {
     return this.withModel(async (session, job) => {
       await change(session, job);
-      return historyView(session, await this.saveHistory(session));
+      return this.history(session, await this.saveHistory(session));
     });
+  }
+
+  /** @param unsaved what kept the stack from being saved */
+  history(session: ModelSession, unsaved: WorkerFailure | null = null): HistoryState {
+    return historyView(session, unsaved, this.aside);
+  }
+
+  /** Puts what is stored of a model's stack in place; a stack that is as it was keeps what can be undone. @throws EngineError ('storage') */
+  async restoreHistory(session: ModelSession): Promise<void> {
+    const present = session.stack.entries;
+    const { entries, aside } = await this.storage.loadHistory({
+      identity: session.identity,
+      methods: session.methods,
+      assertFits: (patch) => session.assertFits(patch),
+      known: new Map(present.map(({ patch }) => [patch.id, patch])),
+    });
+    if (!sameStack(entries, present)) await session.restore(entries);
+    this.aside = aside;
   }
 
   /** What kept the stack from being saved, for a notice, or null. */
@@ -85,6 +107,12 @@ export class WorkerHost {
   cancel(): void {
     for (const controller of this.#controllers) controller.abort();
   }
+}
+
+function sameStack(a: readonly StackEntry[], b: readonly StackEntry[]): boolean {
+  const said = (stack: readonly StackEntry[]): string =>
+    JSON.stringify(stack.map(({ patch, name, enabled }) => [patch.id, name, enabled]));
+  return said(a) === said(b);
 }
 
 /** What went wrong in `work`, for a notice, or null. */

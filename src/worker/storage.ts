@@ -6,11 +6,16 @@ import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type { StatisticsStore } from '../engine/statistics/stored-statistics.ts';
 import { BrowserDatabase } from './database.ts';
 import { HistoryStorage, type HistoryOwner, type LoadedHistory } from './history-storage.ts';
+import { averageTraceSchema } from './stored-trace.ts';
 import type { AverageTraceView } from './trace-api.ts';
+
+/** On which tabs tell each other of which model they changed the history. */
+const CHANNEL = 'memit-history';
 
 export class BrowserStorage implements StatisticsStore, AnswerStore, TuningStore {
   readonly #database = new BrowserDatabase();
-  readonly #history = new HistoryStorage(this.#database);
+  readonly #channel = new BroadcastChannel(CHANNEL);
+  readonly #history = new HistoryStorage(this.#database, (modelHash) => this.#channel.postMessage(modelHash));
 
   // Statistics are only kept to save time: without storage they are computed anew, and no run fails for it.
   async read(key: string): Promise<Uint8Array | null> {
@@ -31,9 +36,27 @@ export class BrowserStorage implements StatisticsStore, AnswerStore, TuningStore
     return this.#history.save(modelHash, entries);
   }
 
-  /** Traces are only kept to save time, as statistics are. */
+  /** @param onChange told when another tab changed a model's stack */
+  watchHistory(onChange: (modelHash: string) => void): void {
+    this.#channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (typeof data === 'string') onChange(data);
+    };
+  }
+
+  /** @throws EngineError ('storage') */
+  asideFile(modelHash: string, id: string): Promise<Blob | null> {
+    return this.#history.asideFile(modelHash, id);
+  }
+
+  /** @throws EngineError ('storage') */
+  discardAside(modelHash: string, id: string): Promise<void> {
+    return this.#history.discardAside(modelHash, id);
+  }
+
+  /** Traces are only kept to save time, as statistics are; what is no trace is computed anew. */
   async loadAverageTrace(modelHash: string): Promise<AverageTraceView | null> {
-    return (await this.#database.use((database) => database.get('traces', modelHash)).catch(() => null)) ?? null;
+    const kept = await this.#database.use((database) => database.get('traces', modelHash)).catch(() => undefined);
+    return averageTraceSchema.safeParse(kept).data ?? null;
   }
 
   async saveAverageTrace(modelHash: string, view: AverageTraceView): Promise<void> {

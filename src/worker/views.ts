@@ -16,6 +16,7 @@ import { phasesOf } from '../engine/session/editing.ts';
 import { companionsOf } from '../engine/session/export.ts';
 import { verdictsOf } from '../engine/session/verdicts.ts';
 import type { ModelSession } from '../engine/session/session.ts';
+import type { AsideEntry } from './history-storage.ts';
 import type { Patch } from '../engine/patches/patch.ts';
 import type { StackEntry } from '../engine/patches/patch-stack.ts';
 import type {
@@ -212,8 +213,12 @@ export function layerView(outcome: LayerOutcome): LayerReport {
   return { ...outcome, ratio: outcome.updateNorm / outcome.weightNorm };
 }
 
-export function historyView({ stack }: ModelSession, unsaved: WorkerFailure | null = null): HistoryState {
-  return { patches: stack.entries.map(patchView), undoLabel: stack.undoLabel, unsaved };
+export function historyView(
+  { stack }: ModelSession,
+  unsaved: WorkerFailure | null,
+  aside: readonly AsideEntry[],
+): HistoryState {
+  return { patches: stack.entries.map(patchView), undoLabel: stack.undoLabel, unsaved, aside: [...aside] };
 }
 
 /** What does not change of a patch: a report of many edits takes long to check. */

@@ -1,5 +1,6 @@
 /** The list of edits to be made. */
 import { useState } from 'react';
+import { formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import { Empty } from '../shared/Empty.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
@@ -17,6 +18,7 @@ export function EditsPanel() {
   const failure = useStore((state) => state.inspectFailure);
   const inspectNow = useStore((state) => state.inspectNow);
   const addDraft = useStore((state) => state.addDraft);
+  const unreadable = useStore((state) => state.unreadableDrafts);
   const shipped = useStore((state) => state.knowledge?.origin === 'shipped');
   const [pasting, setPasting] = useState(false);
   const [added, setAdded] = useState<string | null>(null);
@@ -39,6 +41,12 @@ export function EditsPanel() {
         {shipped &&
           ' The relations are ParaRel’s, which ship with the page; whether the model knows their facts is for it to say.'}
       </p>
+      {unreadable > 0 && (
+        <p className={panel.fault} role="status">
+          {formatPlural(unreadable, 'row')} that this browser had kept could not be read and{' '}
+          {unreadable === 1 ? 'is' : 'are'} left out.
+        </p>
+      )}
       {failure && (
         <FailureNotice
           title="The edits could not be checked."

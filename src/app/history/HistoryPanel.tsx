@@ -10,9 +10,11 @@ import { lockedBy } from '../store/trace.ts';
 import { DownloadMenu } from './DownloadMenu.tsx';
 import styles from './HistoryPanel.module.css';
 import { PatchCard } from './PatchCard.tsx';
+import { SetAside } from './SetAside.tsx';
 
 export function HistoryPanel() {
   const patches = useStore((state) => state.history.patches);
+  const aside = useStore((state) => state.history.aside);
   const undoLabel = useStore((state) => state.history.undoLabel);
   const trouble = useStore((state) => state.historyFailure);
   const dismiss = useStore((state) => state.dismissHistoryFailure);
@@ -48,6 +50,7 @@ export function HistoryPanel() {
           onDismiss={dismiss}
         />
       )}
+      {aside.length > 0 && <SetAside entries={aside} locked={locked} />}
       {patches.length === 0 && (
         <Empty title="No patch yet">
           <p>

@@ -14,7 +14,9 @@ export interface DraftsSlice {
   inspections: Partial<Record<string, { key: string; row: RowInspection }>>;
   inspecting: boolean;
   inspectFailure: WorkerFailure | null;
-  adoptDrafts(drafts: EditDraft[]): void;
+  /** Rows that were kept and cannot be read. */
+  unreadableDrafts: number;
+  adoptDrafts(drafts: EditDraft[], unreadable?: number): void;
   /** Adds an empty row like the last one and gives its id. */
   addDraft(): string;
   updateDraft(id: string, change: Partial<Omit<EditDraft, 'id'>>): void;
@@ -98,9 +100,10 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
     inspections: {},
     inspecting: false,
     inspectFailure: null,
+    unreadableDrafts: 0,
 
-    adoptDrafts(drafts) {
-      set({ inspections: {}, inspectFailure: null });
+    adoptDrafts(drafts, unreadableDrafts = 0) {
+      set({ inspections: {}, inspectFailure: null, unreadableDrafts });
       setDrafts(drafts);
       void get().inspectNow();
     },

@@ -19,6 +19,12 @@ export interface HistorySlice {
   /** Saves the weights as they are now, in one of the forms that the model offers. */
   exportModel(choice: ExportChoice): Promise<void>;
   exportPatch(patch: PatchSummary): Promise<void>;
+  /** Takes over what other tabs do to the open model's history, as long as this worker lives. */
+  watchHistory(): void;
+  /** Saves the file of a patch that cannot be read. */
+  saveAside(id: string): Promise<void>;
+  /** Deletes a patch that cannot be read. */
+  discardAside(id: string): Promise<void>;
   dismissHistoryFailure(): void;
 }
 
@@ -60,7 +66,7 @@ export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
   }
 
   return {
-    history: { patches: [], undoLabel: null, unsaved: null },
+    history: { patches: [], undoLabel: null, unsaved: null, aside: [] },
     historyBusy: null,
     historyFailure: null,
 
@@ -113,6 +119,29 @@ export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
         `Writing the patch file of ${patch.name}`,
         () => call('export', { exporter: PATCH_EXPORTER, options: {}, patchId: patch.id }),
         () => get().exportPatch(patch),
+      );
+    },
+    watchHistory() {
+      call('watchHistory', (history) => {
+        get().adoptHistory(history);
+        get().scheduleInspection();
+        get().historyChanged();
+        get().announce('Another tab changed the history.');
+        // It ends with the worker, whose loss is told elsewhere.
+      }).catch(() => undefined);
+    },
+    saveAside(id) {
+      return save(
+        'Writing the file that cannot be read',
+        () => call('asideFile', id),
+        () => get().saveAside(id),
+      );
+    },
+    discardAside(id) {
+      return change(
+        'all',
+        () => call('discardAside', id),
+        () => get().discardAside(id),
       );
     },
     dismissHistoryFailure() {

@@ -78,7 +78,9 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     get().resetTrace(model.averageTrace, model.traceWindow);
     get().resetBenchmark();
     get().adoptHistory(model.history);
-    get().adoptDrafts(readDrafts(model.hash) ?? model.examples.map((draft) => ({ ...draft, id: newId() })));
+    const kept = readDrafts(model.hash);
+    const examples = model.examples.map((draft) => ({ ...draft, id: newId() }));
+    get().adoptDrafts(kept?.drafts ?? examples, kept?.unreadable);
     if (get().workTab === 'result') get().refreshComparison();
   }
 
@@ -113,6 +115,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
         if (turn !== loads || get().workerLost) return;
         set({ modelLocation: from });
         adopt(model);
+        get().watchHistory();
         get().announce(`${model.name} is ready, running on ${model.backend.name}.`);
       } catch (error) {
         if (turn !== loads || get().workerLost) return;

@@ -56,10 +56,22 @@ export function writeTheme(theme: Theme): void {
   write('memit.theme', theme);
 }
 
-/** The drafts kept for a model, or null when there are none that can be used. */
-export function readDrafts(modelHash: string): EditDraft[] | null {
-  const drafts = read(keyOf('drafts', modelHash));
-  return Array.isArray(drafts) && drafts.every(isDraft) ? drafts : null;
+export interface KeptDrafts {
+  drafts: EditDraft[];
+  /** Rows that are none. */
+  unreadable: number;
+}
+
+/** The drafts kept for a model, or null when there are none. What cannot be read of them is kept beside what will be written in its place. */
+export function readDrafts(modelHash: string): KeptDrafts | null {
+  const key = keyOf('drafts', modelHash);
+  const kept = read(key);
+  if (kept === null) return null;
+  const rows: unknown[] = Array.isArray(kept) ? kept : [kept];
+  const drafts = rows.filter(isDraft);
+  const unreadable = rows.length - drafts.length;
+  if (unreadable > 0) write(`${key} (unreadable)`, kept);
+  return { drafts, unreadable };
 }
 
 export function writeDrafts(modelHash: string, drafts: EditDraft[]): void {

@@ -51,7 +51,7 @@ export function windowOf(layerCount: number): number {
   return Math.max(LEAST_WINDOW, Math.round((layerCount * layers) / of));
 }
 
-const settingsSchema = z.object({
+export const traceSettingsSchema = z.object({
   kinds: z.array(z.enum(['hidden', 'mlp', 'attention'])).min(1),
   severed: z.boolean(),
   samples: z.number().int().min(1).max(1000),
@@ -63,7 +63,7 @@ const settingsSchema = z.object({
 
 /** @throws EngineError ('input') naming the setting at fault */
 export function validateTraceSettings(settings: TraceSettings): TraceSettings {
-  const parsed = settingsSchema.safeParse(settings);
+  const parsed = traceSettingsSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0];
   throw new EngineError('input', `The trace's setting “${path.join('.')}” is not usable: ${message}`);

@@ -16,7 +16,6 @@ import type { BenchmarkOptions, RecordSource } from '../benchmark-api.ts';
 import { benchmarkReport, recordSetView } from '../benchmark-views.ts';
 import type { WorkerHost } from '../host.ts';
 import { estimator } from '../time-left.ts';
-import { historyView } from '../views.ts';
 
 export function benchmarkCommands(
   host: WorkerHost,
@@ -88,7 +87,7 @@ export function benchmarkCommands(
         const seconds = (performance.now() - began) / 1000;
         return {
           report: benchmarkReport(title, evaluation, edit?.settings ?? null, seconds),
-          history: historyView(session, unsaved),
+          history: host.history(session, unsaved),
         };
       }),
 

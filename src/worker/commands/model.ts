@@ -1,5 +1,5 @@
 /** Opening a model, and cancelling. */
-import { DownloadError, EngineError } from '../../engine/errors.ts';
+import { DownloadError } from '../../engine/errors.ts';
 import { needsOf } from '../../engine/model/needs.ts';
 import { openSession } from '../../engine/session/open.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
@@ -9,7 +9,7 @@ import type { ModelSource } from '../../engine/sources/model-source.ts';
 import { pickedFiles } from '../../engine/sources/picked-files.ts';
 import { windowOf } from '../../engine/tracing/settings.ts';
 import { isFloatDtype } from '../../engine/weights/dtype.ts';
-import { API_VERSION, type ModelLocation, type ModelSummary, type WorkerApi, type WorkerFailure } from '../api.ts';
+import { API_VERSION, type HistoryState, type ModelLocation, type ModelSummary, type WorkerApi } from '../api.ts';
 import type { BrowserBackend } from '../backend.ts';
 import { failureIn, type WorkerHost } from '../host.ts';
 import { findKept } from '../kept-models.ts';
@@ -17,8 +17,7 @@ import { knowledgeView } from '../knowledge-views.ts';
 import { referenceData } from '../reference-data.ts';
 import { share } from '../locks.ts';
 import { openTargetStore } from '../opfs-targets.ts';
-import type { BrowserStorage } from '../storage.ts';
-import { exportChoices, historyView, mainDtype, methodViews, relationViews } from '../views.ts';
+import { exportChoices, mainDtype, methodViews, relationViews } from '../views.ts';
 import { lockOfUse } from './models.ts';
 
 export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'load' | 'formerHash' | 'cancel'> {
@@ -46,7 +45,8 @@ export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'lo
           release();
           throw error;
         }
-        const unsaved = await failureIn(restoreHistory(host.storage, opened));
+        host.aside = [];
+        const unsaved = await failureIn(host.restoreHistory(opened));
         // The model that was open stays so until the new one is ready.
         await host.session?.dispose();
         host.releaseModel();
@@ -54,7 +54,7 @@ export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'lo
         host.releaseModel = release;
         const averageTrace = await host.storage.loadAverageTrace(opened.hash);
         const knowledge = await knowledgeView(opened.knowledge);
-        return { ...summaryOf(opened, backend, unsaved), knowledge, averageTrace };
+        return { ...summaryOf(opened, backend, host.history(opened, unsaved)), knowledge, averageTrace };
       }),
 
     formerHash: () => host.withModel(({ identity }) => identity.formerHash()),
@@ -64,22 +64,6 @@ export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'lo
       return Promise.resolve();
     },
   };
-}
-
-/** @throws EngineError ('storage') also where a part of the stack could not be read; the rest is in place then */
-async function restoreHistory(storage: BrowserStorage, session: ModelSession): Promise<void> {
-  const { entries, unreadable } = await storage.loadHistory({
-    identity: session.identity,
-    methods: session.methods,
-    assertFits: (patch) => session.assertFits(patch),
-  });
-  await session.restore(entries);
-  if (unreadable.length === 0) return;
-  const names = unreadable.map(({ name, reason }) => `“${name}” (${reason})`).join(', ');
-  throw new EngineError('storage', `Patches that this browser stored could not be read: ${names}`, {
-    kept: 'They stay in storage as they are; the other patches are in the history.',
-    next: 'If you downloaded their files, open those.',
-  });
 }
 
 async function sourceOf(host: WorkerHost, location: ModelLocation): Promise<ModelSource> {
@@ -107,7 +91,7 @@ function statisticsOf({ notes, statisticsText }: ModelSession): ModelSummary['st
 function summaryOf(
   session: ModelSession,
   { report }: BrowserBackend,
-  unsaved: WorkerFailure | null,
+  history: HistoryState,
 ): Omit<ModelSummary, 'averageTrace' | 'knowledge'> {
   const { tokenizer } = session;
   const { config } = session.model;
@@ -135,6 +119,6 @@ function summaryOf(
     methods: methodViews(session),
     exports: exportChoices(session),
     examples: session.notes.examples.map((example, i) => ({ id: `example-${i + 1}`, prompt: '', ...example })),
-    history: historyView(session, unsaved),
+    history,
   };
 }

@@ -39,6 +39,7 @@ function page() {
             'resetTrace',
             'resetBenchmark',
             'adoptHistory',
+            'watchHistory',
             'announce',
           ].map((name) => [name, () => undefined]),
         ),

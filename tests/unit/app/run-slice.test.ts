@@ -25,7 +25,7 @@ function opened() {
         model,
         drafts: [draft],
         inspections: {},
-        history: { patches: [], undoLabel: null, unsaved: null },
+        history: { patches: [], undoLabel: null, unsaved: null, aside: [] },
         workerLost: null,
         job: null,
         inspectNow: () => Promise.resolve(),
@@ -108,7 +108,7 @@ describe('a run', () => {
     // Another method may be chosen meanwhile: the run stays what it is.
     store.getState().chooseMethod('memit');
     const patch = { id: 'p', seconds: 2, losses: [], layers: [] } as unknown as PatchSummary;
-    run.answer({ patches: [patch], undoLabel: null, unsaved: null });
+    run.answer({ patches: [patch], undoLabel: null, unsaved: null, aside: [] });
     await done;
     expect(store.getState()).toMatchObject({
       job: null,
