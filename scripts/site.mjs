@@ -1,9 +1,10 @@
 /**
- * A static file server for the built page: the headers that WASM threads need, MIME types, byte ranges, 404 for what is
- * not there. `isolated: false` serves as a plain file host would, without the headers.
+ * A static file server for the built page: the headers that WASM threads need, what the page may load and ask, MIME types, byte ranges, 404 for what is
+ * not there. `isolated: false` serves as a plain file host would, without threads.
  */
 import { createServer } from 'node:http';
 import sirv from 'sirv';
+import { CONTENT_POLICY_HEADER } from './content-policy.mjs';
 
 /** What makes a page cross-origin isolated, so that SharedArrayBuffer and with it WASM threads are there. */
 export const ISOLATION_HEADERS = {
@@ -40,6 +41,8 @@ function createHandler(directory, { isolated = true } = {}) {
   });
   return (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    response.setHeader('Content-Security-Policy', CONTENT_POLICY_HEADER);
     if (isolated) {
       for (const [name, value] of Object.entries(ISOLATION_HEADERS)) response.setHeader(name, value);
     }

@@ -177,6 +177,8 @@ export interface RowInspection {
   knownObject: string | null;
   /** What the user is to know before the run, in sentences: that another row wants the opposite, say. */
   warnings: string[];
+  /** The model as it is now says the new object. */
+  already: boolean;
 }
 
 export interface StepLoss {

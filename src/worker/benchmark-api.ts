@@ -117,8 +117,13 @@ export interface BenchmarkReport {
   /** "100 known facts", or the file's name. */
   title: string;
   model: string;
+  /** Which weights and config that is. */
+  modelHash: string;
+  /** ISO 8601. */
+  measuredAt: string;
   edits: number;
-  /** Of the run; null where nothing was written. */
+  /** Id of the run's method, and its settings; null where nothing was written. */
+  method: string | null;
   settings: MethodSettings | null;
   /** Names of the patches in force afterwards. */
   patches: string[];

@@ -26,15 +26,18 @@ export function recordSetView(name: string, { records, faults, notes }: Imported
 export function benchmarkReport(
   title: string,
   evaluation: Evaluation,
-  settings: MethodSettings | null,
+  edit: { readonly method: string; readonly settings: MethodSettings } | null,
   seconds: number,
 ): BenchmarkReport {
-  const { model, patches, records, leftOut, before, after } = evaluation;
+  const { model, modelHash, patches, records, leftOut, before, after } = evaluation;
   return {
     title,
     model,
-    edits: settings ? records.length : 0,
-    settings,
+    modelHash,
+    measuredAt: new Date().toISOString(),
+    edits: edit ? records.length : 0,
+    method: edit?.method ?? null,
+    settings: edit?.settings ?? null,
     patches: [...patches],
     before: metricsOf(before),
     after: after && metricsOf(after),

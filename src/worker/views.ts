@@ -131,6 +131,7 @@ function inspectDraft(session: ModelSession, draft: EditDraft): RowInspection {
     top: [],
     knownObject: null,
     warnings: [],
+    already: false,
   };
   const complain = (error: unknown): Fault['field'] => {
     if (!(error instanceof RequestError)) throw error;
@@ -199,7 +200,7 @@ export async function inspectDrafts(session: ModelSession, drafts: readonly Edit
   answers.forEach(({ says, top }, i) => {
     const row = rows[sound[i]];
     row.top = predictions(session.tokenizer, top);
-    if (says) row.warnings.push('The model says this already.');
+    row.already = says;
   });
   return rows;
 }

@@ -1,6 +1,7 @@
 /** Benchmarks in the page: known facts edited and measured, records of one's own, and their files. */
 import { readFile } from 'node:fs/promises';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
+import { test } from './fixtures/test.ts';
 
 async function openBenchmark(page: Page): Promise<void> {
   await page.goto('/?backend=wasm');

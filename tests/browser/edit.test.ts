@@ -1,7 +1,8 @@
 /** The whole path on the demo model: type, run, look, switch, download, read again, reload, undo. */
 import { readFile } from 'node:fs/promises';
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import { deletePatch, downloadModel, EDITS, open, run, topToken, typeEdit } from './fixtures/page.ts';
+import { test } from './fixtures/test.ts';
 
 test('three edits: run, compare, switch off and on, download, reload, undo', async ({ page }, info) => {
   await open(page);

@@ -1,6 +1,6 @@
 /** What goes wrong on the page is told in words, and nothing is lost by it. */
 import { readFile } from 'node:fs/promises';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import { settingsSchemas } from '../../src/engine/methods/registry.ts';
 import { readPatchFile, writePatchFile } from '../../src/engine/patches/patch-file.ts';
 import {
@@ -18,6 +18,7 @@ import {
   typeOneEdit,
   type FilePayload,
 } from './fixtures/page.ts';
+import { test } from './fixtures/test.ts';
 
 const TINY = 'tests/reference/models/tiny-gpt2';
 

@@ -1,6 +1,6 @@
 /** Models and patches that leave the page as files and come back. */
 import { readFile } from 'node:fs/promises';
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import {
   deletePatch,
   downloadModel,
@@ -16,6 +16,7 @@ import {
   typeFreePrompt,
   typeOneEdit,
 } from './fixtures/page.ts';
+import { test } from './fixtures/test.ts';
 
 const DEMO = 'public/models/demo';
 const TINY = 'tests/reference/models/tiny-gpt2';

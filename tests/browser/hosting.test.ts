@@ -2,9 +2,10 @@
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import { serveSite } from '../../scripts/site.mjs';
 import { open, topToken } from './fixtures/page.ts';
+import { test } from './fixtures/test.ts';
 
 test('without COOP and COEP, under a path: says that it runs on one thread, and predicts', async ({ page }) => {
   const root = await mkdtemp(join(tmpdir(), 'host-'));

@@ -1,8 +1,9 @@
 /** Models of a hub: found by name, downloaded, gone on with, kept, opened without the network, deleted. */
 import { readFile } from 'node:fs/promises';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import { startHub, type HubServer } from '../unit/sources/hub-server.ts';
 import { open, runButton } from './fixtures/page.ts';
+import { test } from './fixtures/test.ts';
 
 const TINY = 'tests/reference/models/tiny-gpt2';
 const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];

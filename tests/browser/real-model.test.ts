@@ -3,7 +3,7 @@
  * edited weights stay in test-results/real-model beside the model's other files: tests/reference/check_export.py loads them with transformers.
  */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import { startHub } from '../unit/sources/hub-server.ts';
 import {
   downloadModel,
@@ -15,6 +15,7 @@ import {
   topToken,
   typeFreePrompt,
 } from './fixtures/page.ts';
+import { test } from './fixtures/test.ts';
 
 const FOLDER = process.env.MEMIT_REAL_MODEL;
 const OUT = 'test-results/real-model';

@@ -1,6 +1,7 @@
 /** Causal traces on the page: from an edit's prompt to the heat map, the layers it proposes and its files. */
-import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { downloadTrace, open, row, runButton } from './fixtures/page.ts';
+import { test } from './fixtures/test.ts';
 
 const LAYERS = 8;
 /** Hidden state, MLP, attention, and the hidden state with either severed. */

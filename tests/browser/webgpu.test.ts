@@ -2,7 +2,8 @@
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
+import { test } from './fixtures/test.ts';
 import { startWasm } from '../../src/cli/backend.ts';
 import { folderSource } from '../../src/cli/folder-source.ts';
 import { settingsSchemas } from '../../src/engine/methods/registry.ts';

@@ -14,10 +14,15 @@ function show(cell: Cell): string {
   return typeof cell === 'number' ? formatNumber(cell) : '–';
 }
 
-function MeanCell({ mean, interval }: { mean: Cell; interval: Cell }) {
+function MeanCell({ mean, low, high }: { mean: Cell; low: Cell; high: Cell }) {
   return (
     <td>
-      {show(mean)} {interval !== null && interval !== 0 && <span className={panel.small}>± {show(interval)}</span>}
+      {show(mean)}{' '}
+      {low !== high && (
+        <span className={panel.small}>
+          {show(low)} – {show(high)}
+        </span>
+      )}
     </td>
   );
 }
@@ -58,13 +63,13 @@ export function CompareCard({ first, second }: CompareCardProps) {
             </tr>
           </thead>
           <tbody>
-            {rows.map(([name, group, a, aInterval, b, bInterval, difference]) => (
+            {rows.map(([name, group, a, aLow, aHigh, b, bLow, bHigh, difference]) => (
               <tr key={String(name)}>
                 <th scope="row">
                   {name} <span className={panel.small}>{group}</span>
                 </th>
-                <MeanCell mean={a} interval={aInterval} />
-                <MeanCell mean={b} interval={bInterval} />
+                <MeanCell mean={a} low={aLow} high={aHigh} />
+                <MeanCell mean={b} low={bLow} high={bHigh} />
                 <td className={typeof difference !== 'number' || difference === 0 ? undefined : styles.differs}>
                   {typeof difference === 'number' && difference > 0 ? '+' : ''}
                   {show(difference)}

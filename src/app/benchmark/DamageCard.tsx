@@ -1,5 +1,6 @@
 /** A damage meter along the patch stack: what is left of facts that nobody edited, and of the model's way with text. */
 import {
+  formatHundredths,
   formatCount,
   formatNumber,
   formatPlural,
@@ -127,7 +128,7 @@ function Figure({ name, metric }: { name: string; metric: Metric | null }) {
       <dd>
         {metric === null
           ? 'no such facts'
-          : `${formatProbability(metric.mean)} ± ${(100 * metric.interval).toFixed(1)} of ${formatCount(metric.records)}`}
+          : `${formatProbability(metric.mean)} (${formatHundredths(metric.low)} – ${formatHundredths(metric.high)}) of ${formatCount(metric.records)}`}
       </dd>
     </div>
   );

@@ -80,7 +80,12 @@ function Share({
       </dt>
       <dd className={after ? styles.after : styles.before}>
         {shown ? format(shown.mean) : missing}
-        {shown && shown.interval > 0 && <span className={panel.small}> ±&nbsp;{formatHundredths(shown.interval)}</span>}
+        {shown && shown.low < shown.high && (
+          <span className={panel.small}>
+            {' '}
+            {formatHundredths(shown.low)}&nbsp;–&nbsp;{formatHundredths(shown.high)}
+          </span>
+        )}
       </dd>
       {after && before && <dd className={panel.small}>before {format(before.mean)}</dd>}
     </div>
@@ -134,8 +139,8 @@ function MetricsDetails({ report }: { report: BenchmarkReport }) {
   return (
     <>
       <p className={panel.small}>
-        ± is half of the 95 % interval over the records. The table adds <Term name="magnitude" /> (EM, PM, NM) and{' '}
-        <Term name="accuracy" /> (EA, PA, NA).
+        Beside a figure stands its 95 % interval over the records, of shares Wilson’s. The table adds{' '}
+        <Term name="magnitude" /> (EM, PM, NM) and <Term name="accuracy" /> (EA, PA, NA).
       </p>
       <TableDetails name={`Metrics of ${report.title}`} table={metricsTable(report)} />
     </>

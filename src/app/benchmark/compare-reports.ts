@@ -29,7 +29,17 @@ function editName(settings: MethodSettings, method: MethodView | null, namesMeth
 export function comparisonTable(first: BenchmarkReport, second: BenchmarkReport): Table {
   const others = new Map(metricRows(first).map((row) => [row.name, row]));
   return {
-    columns: ['metric', 'of', 'first %', '± first', 'second %', '± second', 'difference'],
+    columns: [
+      'metric',
+      'of',
+      'first %',
+      'first, low',
+      'first, high',
+      'second %',
+      'second, low',
+      'second, high',
+      'difference',
+    ],
     rows: metricRows(second).map(({ name, group, before, after }) => {
       const other = others.get(name);
       const [a, b] = [other?.after ?? other?.before, after ?? before];
@@ -37,9 +47,11 @@ export function comparisonTable(first: BenchmarkReport, second: BenchmarkReport)
         name,
         group,
         percent(a?.mean),
-        percent(a?.interval),
+        percent(a?.low),
+        percent(a?.high),
         percent(b?.mean),
-        percent(b?.interval),
+        percent(b?.low),
+        percent(b?.high),
         a && b ? 100 * (b.mean - a.mean) : null,
       ];
     }),

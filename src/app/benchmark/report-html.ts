@@ -1,6 +1,7 @@
 /** A report as one HTML file that needs nothing else. Pure. */
 import { formatCount, formatNumber } from '../format.ts';
 import type { BenchmarkReport } from '../../worker/benchmark-api.ts';
+import { escapeMarkup } from '../shared/markup.ts';
 import type { Cell, Table } from '../shared/table.ts';
 import { metricsTable, promptsTable, textsTable } from './report-tables.ts';
 
@@ -13,20 +14,34 @@ th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid color-mix(in srgb, cur
 .scroll { overflow-x: auto; }
 `;
 
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}
-
 function cellHtml(cell: Cell): string {
   if (typeof cell === 'number') return `<td class="number">${formatNumber(cell)}</td>`;
   const text = cell === null ? '–' : typeof cell === 'boolean' ? (cell ? 'yes' : 'no') : cell;
-  return `<td>${escaped(text)}</td>`;
+  return `<td>${escapeMarkup(text)}</td>`;
 }
 
 function tableHtml({ columns, rows }: Table): string {
-  const head = columns.map((column) => `<th scope="col">${escaped(column)}</th>`).join('');
+  const head = columns.map((column) => `<th scope="col">${escapeMarkup(column)}</th>`).join('');
   const body = rows.map((row) => `<tr>${row.map(cellHtml).join('')}</tr>`).join('\n');
   return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
+}
+
+/** All that is needed to measure the same again. */
+function circumstances({ model, modelHash, measuredAt, method, settings, leftOut, seconds }: BenchmarkReport): string {
+  const set = Object.entries(settings ?? {}).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  const rows: Cell[][] = [
+    ['model', model],
+    ['SHA-256 of its config and weights', modelHash.replace(/^sha256:/, '')],
+    ['measured', measuredAt],
+    ['in seconds', seconds],
+    ['method', method],
+    ['settings', set.length === 0 ? null : set.join(', ')],
+    [
+      'not asked',
+      leftOut.length === 0 ? null : leftOut.map(({ caseId, reason }) => `case ${caseId}: ${reason}`).join('; '),
+    ],
+  ];
+  return tableHtml({ columns: ['', ''], rows: rows.filter(([, value]) => value !== null) });
 }
 
 export function reportHtml(report: BenchmarkReport): string {
@@ -38,16 +53,19 @@ export function reportHtml(report: BenchmarkReport): string {
         ? 'the unedited model'
         : 'the model as it was';
   const texts = textsTable(report);
-  const names = patches.length === 0 ? '' : ` Patches: ${escaped(patches.join(', '))}.`;
+  const names = patches.length === 0 ? '' : ` Patches: ${escapeMarkup(patches.join(', '))}.`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escaped(title)} – ${escaped(model)}</title>
+<title>${escapeMarkup(title)} – ${escapeMarkup(model)}</title>
 <style>${STYLE}</style>
-<h1>${escaped(title)}</h1>
-<p>${escaped(model)}, ${formatCount(cases.length)} records, ${what}.${names}</p>
+<h1>${escapeMarkup(title)}</h1>
+<p>${escapeMarkup(model)}, ${formatCount(cases.length)} records, ${what}.${names}</p>
+<h2>Circumstances</h2>
+${circumstances(report)}
 <h2>Metrics</h2>
+<p>Per cent, with the ends of the 95 % intervals over the records, of shares Wilson’s.</p>
 ${tableHtml(metricsTable(report))}
 <h2>Prompts</h2>
 ${tableHtml(promptsTable(report))}

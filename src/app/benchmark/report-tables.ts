@@ -1,11 +1,5 @@
 /** A report as tables, for the page, for CSV and for the HTML file. Pure. */
-import type {
-  BenchmarkReport,
-  EvaluationMetrics,
-  GroupMetrics,
-  Metric,
-  PromptGroup,
-} from '../../worker/benchmark-api.ts';
+import type { BenchmarkReport, GroupMetrics, Metric, PromptGroup } from '../../worker/benchmark-api.ts';
 import type { GlossaryTerm } from '../glossary.ts';
 import type { Cell, Table } from '../shared/table.ts';
 
@@ -69,15 +63,13 @@ export function metricRows(report: BenchmarkReport): MetricRow[] {
       }),
     ),
   );
-  const score = (metrics: EvaluationMetrics | null): Metric | null =>
-    metrics?.score == null ? null : { mean: metrics.score, interval: 0, records: 0 };
   const texts: MetricRow[] = before.texts
     ? [
         { name: 'GE', group: 'Texts', before: before.texts.fluency, after: after?.texts?.fluency ?? null },
         { name: 'RS', group: 'Texts', before: before.texts.consistency, after: after?.texts?.consistency ?? null },
       ]
     : [];
-  return [...rows, { name: 'S', group: '', before: score(before), after: score(after) }, ...texts];
+  return [...rows, { name: 'S', group: '', before: before.score, after: after?.score ?? null }, ...texts];
 }
 
 /** A hundredfold, where there is something. */
@@ -85,17 +77,30 @@ export function percent(value: number | undefined): Cell {
   return value === undefined ? null : 100 * value;
 }
 
-/** Per cent; GE in hundredths of a bit. */
+/** Per cent, with the ends of the 95 % intervals; GE in hundredths of a bit. */
 export function metricsTable(report: BenchmarkReport): Table {
   return {
-    columns: ['metric', 'of', 'before %', '± before', 'after %', '± after', 'difference', 'records'],
+    columns: [
+      'metric',
+      'of',
+      'before %',
+      'before, low',
+      'before, high',
+      'after %',
+      'after, low',
+      'after, high',
+      'difference',
+      'records',
+    ],
     rows: metricRows(report).map(({ name, group, before, after }) => [
       name,
       group,
       percent(before?.mean),
-      percent(before?.interval),
+      percent(before?.low),
+      percent(before?.high),
       percent(after?.mean),
-      percent(after?.interval),
+      percent(after?.low),
+      percent(after?.high),
       before && after ? 100 * (after.mean - before.mean) : null,
       (after ?? before)?.records ?? null,
     ]),

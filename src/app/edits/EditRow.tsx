@@ -94,6 +94,7 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
             {warning}
           </p>
         ))}
+      {fresh && row?.already && <p className={panel.small}>The model says this already.</p>}
       <div className={fresh ? styles.answer : `${styles.answer} ${styles.stale}`} aria-busy={!fresh}>
         {row?.fullPrompt != null ? (
           <>

@@ -2,6 +2,7 @@
 import { largest } from '../../engine/extent.ts';
 import type { TraceGrid, TraceView } from '../../worker/trace-api.ts';
 import { formatProbability, formatToken } from '../format.ts';
+import { escapeMarkup } from '../shared/markup.ts';
 import type { Band } from '../store/trace.ts';
 import { fractionOf, shade } from './color-scale.ts';
 import { gridName } from './names.ts';
@@ -23,12 +24,8 @@ export interface Picture {
   height: number;
 }
 
-function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}
-
 function words(x: number, y: number, content: string, attributes = ''): string {
-  return `<text x="${x}" y="${y}" ${attributes}>${escape(content)}</text>`;
+  return `<text x="${x}" y="${y}" ${attributes}>${escapeMarkup(content)}</text>`;
 }
 
 /** Layers are labelled so far apart that two digits fit. */
@@ -61,7 +58,7 @@ export function heatPicture(view: TraceView, grid: TraceGrid, band: Band | null)
       const x = left + layer * CELL;
       parts.push(
         `<rect x="${x}" y="${y}" width="${CELL}" height="${CELL}" fill="${fill}" stroke="#fff">` +
-          `<title>${escape(`${labels[row] ?? ''}, layer ${layer}: ${score === null ? 'not traced' : formatProbability(score)}`)}</title></rect>`,
+          `<title>${escapeMarkup(`${labels[row] ?? ''}, layer ${layer}: ${score === null ? 'not traced' : formatProbability(score)}`)}</title></rect>`,
       );
     });
   });

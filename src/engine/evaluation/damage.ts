@@ -11,7 +11,7 @@ import { seededRandom } from '../random.ts';
 import type { KnownFact } from '../tokens/known-fact.ts';
 import { type EditRequest, fillPrompt } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
-import { meanWithInterval, type Metric } from './metrics.ts';
+import { meanWithInterval, shareOf, type Metric } from './metrics.ts';
 import { promptAnswer, scoreAnswers } from './score.ts';
 
 /**
@@ -133,7 +133,7 @@ export class DamageMeter {
         const values = asked
           .filter((question) => question.distance === distance)
           .map((question) => Number(question.kept));
-        return [distance, values.length === 0 ? null : meanWithInterval(values)];
+        return [distance, values.length === 0 ? null : shareOf(values)];
       }),
     ) as Record<Distance, Metric | null>;
     const measured = DISTANCES.filter((distance) => kept[distance] !== null);

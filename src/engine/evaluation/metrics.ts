@@ -1,14 +1,19 @@
 /** The metrics of CounterFact and of zsRE over many records (Meng et al. 2022, section 3.4; reference: experiments/summarize.py). */
-import { halfInterval } from '../interval.ts';
+import { smallest } from '../extent.ts';
+import { halfInterval, shareInterval } from '../interval.ts';
 import type { Assessment } from './assessment.ts';
 import type { RecordTexts } from './generation.ts';
 import type { PromptLosses, RecordLosses } from './record-losses.ts';
 import { PROMPT_GROUPS, type PromptGroup } from './records.ts';
 
-/** A mean over records, with half of its 95 % interval, 1.96·std/√n; shares and probabilities are 0 … 1. */
+/** A mean over records; shares and probabilities are 0 … 1. */
 export interface Metric {
   readonly mean: number;
+  /** Half of the 95 % interval as the reference has it, 1.96·std/√n. */
   readonly interval: number;
+  /** The 95 % interval: of shares Wilson's, else the mean ± {@link interval}. */
+  readonly low: number;
+  readonly high: number;
   /** Records that have such prompts. */
   readonly records: number;
 }
@@ -41,7 +46,7 @@ export interface EvaluationMetrics {
    * S, the harmonic mean of ES, PS and NS; of the three token accuracies where no prompt has two objects; null where one of the
    * three is missing.
    */
-  readonly score: number | null;
+  readonly score: Metric | null;
 }
 
 export function metricsOf({ losses: records, texts }: Assessment): EvaluationMetrics {
@@ -51,9 +56,11 @@ export function metricsOf({ losses: records, texts }: Assessment): EvaluationMet
   >;
   const known = PROMPT_GROUPS.map((group) => groups[group]).filter((group) => group !== null);
   const compared = known.some(({ success }) => success !== null);
-  const shares = known.map(({ success, tokenAccuracy }) => (compared ? success : tokenAccuracy)?.mean);
-  const whole = known.length === PROMPT_GROUPS.length && shares.every((share) => share !== undefined);
-  return { groups, score: whole ? harmonicMean(shares) : null, texts: texts && textMetrics(texts) };
+  const shares = known
+    .map(({ success, tokenAccuracy }) => (compared ? success : tokenAccuracy))
+    .filter((share) => share !== null);
+  const whole = shares.length === PROMPT_GROUPS.length;
+  return { groups, score: whole ? scoreOf(shares) : null, texts: texts && textMetrics(texts) };
 }
 
 /** Losses of the right object and of the other one, or null where there is no other. */
@@ -68,15 +75,20 @@ function groupMetrics(records: readonly RecordLosses[], group: PromptGroup): Gro
   const pairs = asked
     .map((prompts) => prompts.map((prompt) => rightAndOther(group, prompt)).filter((pair) => pair !== null))
     .filter((prompts) => prompts.length > 0);
-  const over = <T>(cases: readonly (readonly T[])[], value: (item: T) => number): Metric =>
-    meanWithInterval(cases.map((items) => items.reduce((sum, item) => sum + value(item), 0) / items.length));
+  const means = <T>(cases: readonly (readonly T[])[], value: (item: T) => number): number[] =>
+    cases.map((items) => items.reduce((sum, item) => sum + value(item), 0) / items.length);
   return {
-    success: pairs.length === 0 ? null : over(pairs, ([right, other]) => Number(right < other)),
-    magnitude: pairs.length === 0 ? null : over(pairs, ([right, other]) => Math.exp(-right) - Math.exp(-other)),
-    accuracy: over(asked, ({ correct }) => Number(correct.every(Boolean))),
-    tokenAccuracy: over(
-      asked.map((prompts) => prompts.flatMap(({ correct }) => correct)),
-      Number,
+    success: pairs.length === 0 ? null : shareOf(means(pairs, ([right, other]) => Number(right < other))),
+    magnitude:
+      pairs.length === 0
+        ? null
+        : meanWithInterval(means(pairs, ([right, other]) => Math.exp(-right) - Math.exp(-other))),
+    accuracy: shareOf(means(asked, ({ correct }) => Number(correct.every(Boolean)))),
+    tokenAccuracy: shareOf(
+      means(
+        asked.map((prompts) => prompts.flatMap(({ correct }) => correct)),
+        Number,
+      ),
     ),
   };
 }
@@ -96,7 +108,42 @@ export function meanWithInterval(values: readonly number[]): Metric {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, interval: halfInterval(squares, n), records: n };
+  const interval = halfInterval(squares, n);
+  return { mean, interval, low: mean - interval, high: mean + interval, records: n };
+}
+
+/** Over at least one share, each of 0 … 1. */
+export function shareOf(values: readonly number[]): Metric {
+  const { mean, interval, records } = meanWithInterval(values);
+  const [low, high] = shareInterval(mean, records);
+  return { mean, interval, low, high, records };
+}
+
+/**
+ * The harmonic mean of shares, its interval put together from theirs as if they were independent (Zou and Donner 2008): the squares of how far each
+ * end moves it are added. Shares of 0 are moved together, as one alone moves nothing.
+ */
+function scoreOf(shares: readonly Metric[]): Metric {
+  const means = shares.map(({ mean }) => mean);
+  const mean = harmonicMean(means);
+  const moved = (to: (share: Metric) => number, which: (i: number) => boolean): number =>
+    harmonicMean(shares.map((share, i) => (which(i) ? to(share) : means[i])));
+  const reach = (to: (share: Metric) => number): number =>
+    Math.sqrt(shares.reduce((sum, _, i) => sum + (moved(to, (at) => at === i) - mean) ** 2, 0));
+  const high =
+    mean === 0
+      ? moved(
+          (share) => share.high,
+          (i) => means[i] === 0,
+        )
+      : mean + reach((share) => share.high);
+  return {
+    mean,
+    interval: 0,
+    low: Math.max(0, mean - reach((share) => share.low)),
+    high: Math.min(1, high),
+    records: smallest(shares.map(({ records }) => records)),
+  };
 }
 
 /** 0 where a value is. */

@@ -74,7 +74,7 @@ function summaryOf(assessment: Assessment): object {
     ...(texts && { ngram_entropy: percent(texts.fluency) }),
     ...(texts?.consistency && { reference_score: percent(texts.consistency) }),
   };
-  return { ...Object.fromEntries(entries), ...written, score: score === null ? null : round(100 * score) };
+  return { ...Object.fromEntries(entries), ...written, score: score === null ? null : round(100 * score.mean) };
 }
 
 function round(value: number): number {

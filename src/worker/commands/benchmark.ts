@@ -86,7 +86,7 @@ export function benchmarkCommands(
         });
         const seconds = (performance.now() - began) / 1000;
         return {
-          report: benchmarkReport(title, evaluation, edit?.settings ?? null, seconds),
+          report: benchmarkReport(title, evaluation, edit, seconds),
           history: host.history(session, unsaved),
         };
       }),

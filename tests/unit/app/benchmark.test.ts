@@ -15,6 +15,7 @@ import type {
   BenchmarkReport,
   CaseView,
   GroupMetrics,
+  Metric,
   PromptGroup,
   PromptOutcome,
 } from '../../../src/worker/benchmark-api.ts';
@@ -42,11 +43,7 @@ function caseOf(subject: string, shares: CaseView['shares'], prompts: PromptOutc
   return { caseId: subject, subject, targetNew: 'Rome', targetTrue: 'Paris', prompts, texts: null, shares };
 }
 
-const metric = (mean: number): { mean: number; interval: number; records: number } => ({
-  mean,
-  interval: 0.01,
-  records: 2,
-});
+const metric = (mean: number): Metric => ({ mean, interval: 0.01, low: mean - 0.02, high: mean + 0.03, records: 2 });
 const group = (mean: number): GroupMetrics => ({
   success: metric(mean),
   magnitude: metric(mean / 2),
@@ -57,6 +54,9 @@ const group = (mean: number): GroupMetrics => ({
 const report: BenchmarkReport = {
   title: '2 <known> facts',
   model: 'demo',
+  modelHash: 'sha256:ab12',
+  measuredAt: '2026-01-02T03:04:05.000Z',
+  method: 'memit',
   edits: 2,
   settings: null,
   patches: ['first & second'],
@@ -130,7 +130,10 @@ describe('tables', () => {
     expect(html).toContain('2 &lt;known&gt; facts');
     expect(html).toContain('first &amp; second');
     expect(html).not.toMatch(/<known>|<script|src=|href=/);
-    expect(html.match(/<tr>/g)).toHaveLength(1 + 10 + 1 + 5);
+    expect(html).toContain('<td>ab12</td>');
+    expect(html).toContain('<td>2026-01-02T03:04:05.000Z</td>');
+    // Model, hash, date, time, method; ten metrics; five prompts; their heads.
+    expect(html.match(/<tr>/g)).toHaveLength(3 + 5 + 10 + 5);
   });
 });
 
@@ -157,10 +160,14 @@ describe('a report of zsRE', () => {
   const tokens = (mean: number): GroupMetrics => ({ ...group(mean), success: null, magnitude: null });
   const zsre: BenchmarkReport = {
     ...report,
-    before: { groups: { rewrite: tokens(0), paraphrase: tokens(0), neighborhood: tokens(0.3) }, score: 0, texts: null },
+    before: {
+      groups: { rewrite: tokens(0), paraphrase: tokens(0), neighborhood: tokens(0.3) },
+      score: metric(0),
+      texts: null,
+    },
     after: {
       groups: { rewrite: tokens(0.9), paraphrase: tokens(0.6), neighborhood: tokens(0.3) },
-      score: 0.2,
+      score: metric(0.2),
       texts: null,
     },
   };

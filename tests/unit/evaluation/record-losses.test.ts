@@ -74,7 +74,7 @@ describe('against PyTorch', () => {
         expect(actual.records).toBe(records.length);
       }
     }
-    expectBelow('demo: score', Math.abs(metrics.score! - oracle.metrics.score), 1e-6);
+    expectBelow('demo: score', Math.abs(metrics.score!.mean - oracle.metrics.score), 1e-6);
   });
 });
 
@@ -164,9 +164,15 @@ describe('metrics', () => {
     expect(rewrite!.success!.interval).toBeCloseTo((1.96 * Math.SQRT1_2) / Math.SQRT2, 12);
     expect(paraphrase!.success!.mean).toBe(0.75);
     expect(paraphrase!.accuracy.mean).toBe(0.25);
-    expect(neighborhood!.success).toEqual({ mean: 1, interval: 0, records: 1 });
+    expect(neighborhood!.success).toEqual({
+      mean: 1,
+      interval: 0,
+      low: expect.closeTo(0.2065, 4) as number,
+      high: 1,
+      records: 1,
+    });
     expect(neighborhood!.magnitude!.mean).toBeCloseTo(Math.exp(-1) - Math.exp(-3), 12);
-    expect(metrics.score).toBeCloseTo(3 / (2 + 4 / 3 + 1), 12);
+    expect(metrics.score!.mean).toBeCloseTo(3 / (2 + 4 / 3 + 1), 12);
   });
 
   it('count tokens where there is one object only, and score by them', () => {
@@ -180,7 +186,7 @@ describe('metrics', () => {
     expect(groups.rewrite!.success).toBeNull();
     expect(groups.paraphrase!.tokenAccuracy.mean).toBe(0.75);
     expect(groups.neighborhood!.tokenAccuracy.mean).toBe(1);
-    expect(score).toBeCloseTo(3 / (2 + 4 / 3 + 1), 12);
+    expect(score!.mean).toBeCloseTo(3 / (2 + 4 / 3 + 1), 12);
   });
 
   it('have no score where only some prompts have two objects', () => {
@@ -205,7 +211,9 @@ describe('metrics', () => {
       paraphrase: [prompt(1, 2, true)],
       neighborhood: [prompt(2, 1, true)],
     };
-    expect(metricsFor(lost).score).toBe(0);
+    // One record: its end of the interval is that of 0 of 1.
+    expect(metricsFor(lost).score).toMatchObject({ mean: 0, low: 0 });
+    expect(metricsFor(lost).score!.high).toBeGreaterThan(0.5);
   });
 });
 
