@@ -24,6 +24,18 @@ const EXTRA_TYPES = {
 };
 
 /**
+ * Whether an address has sound percent escapes and names a path without NUL.
+ * @param {string} url
+ */
+function isReadable(url) {
+  try {
+    return !decodeURIComponent(url.split('?')[0]).includes('\0');
+  } catch {
+    return false;
+  }
+}
+
+/**
  * @param {string} directory
  * @param {{ isolated?: boolean }} [options]
  * @returns {import('node:http').RequestListener}
@@ -48,6 +60,11 @@ function createHandler(directory, { isolated = true } = {}) {
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { Allow: 'GET, HEAD' }).end();
+      return;
+    }
+    if (!isReadable(request.url ?? '')) {
+      response.writeHead(400, { 'Content-Type': 'text/plain;charset=utf-8' });
+      response.end(request.method === 'HEAD' ? undefined : 'Bad request\n');
       return;
     }
     files(request, response, () => {
