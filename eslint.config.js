@@ -128,7 +128,7 @@ export default defineConfig(
         { type: 'shaders', pattern: 'shaders', partialMatch: false },
       ],
       'boundaries/files': [
-        { category: 'common', pattern: 'src/engine/{errors,extent,job,random,text,interval}.ts' },
+        { category: 'common', pattern: 'src/engine/{errors,extent,job,random,remembered,text,interval}.ts' },
         {
           category: 'worker-contract',
           pattern: 'src/worker/{api,benchmark-api,knowledge-api,models-api,trace-api,client}.ts',

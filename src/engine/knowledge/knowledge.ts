@@ -307,7 +307,12 @@ export class Knowledge {
 
   #loadAnswers(): Promise<Answers> {
     const { store, hash } = this.#parts;
-    this.#answers ??= (store?.loadAnswers(hash) ?? Promise.resolve(null)).then((kept) => Answers.from(kept));
+    this.#answers ??= (store?.loadAnswers(hash) ?? Promise.resolve(null))
+      .then((kept) => Answers.from(kept))
+      .catch((error: unknown) => {
+        this.#answers = null;
+        throw error;
+      });
     return this.#answers;
   }
 

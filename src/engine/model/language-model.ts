@@ -3,6 +3,7 @@
  * and a backward pass. One session serves every layer of a kind; the layer is a choice of weights.
  */
 import { ModelError } from '../errors.ts';
+import { remembered } from '../remembered.ts';
 import type { Family, LayerKind, ModelConfig, WeightBinding } from '../families/family.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { serializeModel } from '../graph/serialize.ts';
@@ -191,20 +192,17 @@ export class LanguageModel {
     return (await session.run({ ...feedsOf('table', blocks), ids }, ['taken'])).taken;
   }
 
+  /** Never fails. */
   async dispose(): Promise<void> {
     this.weights.dispose();
     const graphs = [...this.#graphs.values()];
     this.#graphs.clear();
-    for (const graph of graphs) await (await graph).session.release();
+    // Of a device that is lost nothing can be given back, and nothing need be.
+    for (const graph of graphs) await graph.then(({ session }) => session.release()).catch(() => undefined);
   }
 
   #graph(label: string, build: () => GraphBuilder): Promise<CompiledGraph> {
-    let graph = this.#graphs.get(label);
-    if (!graph) {
-      graph = this.#compile(label, build());
-      this.#graphs.set(label, graph);
-    }
-    return graph;
+    return remembered(this.#graphs, label, () => this.#compile(label, build()));
   }
 
   async #compile(label: string, g: GraphBuilder): Promise<CompiledGraph> {

@@ -102,6 +102,16 @@ function paddedHalves(data: TensorData): TensorData {
   return padded;
 }
 
+/** Smaller buffers are not what memory runs out of. */
+const WATCHED_BYTES = 2 ** 20;
+
+function outOfMemory(bytes: number, label: string): DeviceError {
+  const megabytes = Math.ceil(bytes / 2 ** 20).toLocaleString('en');
+  return new DeviceError(`The GPU has no ${megabytes} MiB left for “${label}”.`, {
+    next: 'Use fewer edits at a time, fewer layers or a smaller model, close other pages that use the GPU, or open this page with ?backend=wasm.',
+  });
+}
+
 export class GpuDevice implements Device {
   readonly kind = 'gpu';
   readonly gpu: GPUDevice;
@@ -109,6 +119,9 @@ export class GpuDevice implements Device {
   readonly largestBinding: number;
   readonly #pool = new BufferPool();
   #live = 0;
+  /** What the device says of buffers that were asked for; all of it is known when this resolves. */
+  #verdicts: Promise<unknown> = Promise.resolve();
+  #failure: DeviceError | null = null;
 
   /** @param largestBinding what the device's limits allow when absent */
   constructor(
@@ -118,6 +131,22 @@ export class GpuDevice implements Device {
     this.gpu = gpu;
     this.halves = gpu.features.has('shader-f16');
     this.largestBinding = largestBinding;
+    gpu.addEventListener('uncapturederror', ({ error }) => {
+      this.#failure ??= new DeviceError(`The GPU could not do what it was asked: ${error.message}`, {
+        next: 'Try again; if it happens again, open the page with ?backend=wasm.',
+      });
+    });
+  }
+
+  /**
+   * What went wrong since this was last asked, and nobody was waiting for: memory that was not to be had, work of onnxruntime's that was refused. WebGPU goes
+   * on after both, with buffers that hold nothing.
+   */
+  async failure(): Promise<DeviceError | null> {
+    await this.#verdicts;
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
   }
 
   get liveBuffers(): number {
@@ -156,6 +185,7 @@ export class GpuDevice implements Device {
     return this.#pooled(dims, type, used ?? this.#create(bytes, label));
   }
 
+  /** @throws DeviceError also for what went wrong before (see {@link failure}): what is read may come of it */
   async read(tensor: Tensor): Promise<TensorData> {
     if (tensor.location === 'cpu') return tensor.data.slice();
     const bytes = wholeWords(tensor);
@@ -165,6 +195,8 @@ export class GpuDevice implements Device {
       encoder.copyBufferToBuffer(tensor.buffer, 0, staging, 0, bytes);
       this.gpu.queue.submit([encoder.finish()]);
       await staging.mapAsync(MAP_MODE_READ);
+      const failure = await this.failure();
+      if (failure) throw failure;
       const copy = staging.getMappedRange().slice(0, tensor.byteLength);
       if (tensor.type === 'float16') return new Uint16Array(copy);
       return tensor.type === 'float32' ? new Float32Array(copy) : new Int32Array(copy);
@@ -204,7 +236,18 @@ export class GpuDevice implements Device {
   }
 
   #create(size: number, label: string): GPUBuffer {
-    return this.gpu.createBuffer({ size, usage: STORAGE_USAGE, label });
+    if (size < WATCHED_BYTES) return this.gpu.createBuffer({ size, usage: STORAGE_USAGE, label });
+    this.gpu.pushErrorScope('out-of-memory');
+    const buffer = this.gpu.createBuffer({ size, usage: STORAGE_USAGE, label });
+    const verdict = this.gpu.popErrorScope().then(
+      (error) => {
+        if (error) this.#failure = outOfMemory(size, label);
+      },
+      // The device is lost, which is told of elsewhere.
+      () => undefined,
+    );
+    this.#verdicts = Promise.all([this.#verdicts, verdict]);
+    return buffer;
   }
 
   #pooled(dims: readonly number[], type: TensorType, buffer: GPUBuffer): Tensor {

@@ -82,7 +82,8 @@ export class GraphSession {
     try {
       results = await this.#session.run(feeds, outputs as readonly string[]);
     } catch (cause) {
-      throw new DeviceError(`The graph “${this.label}” failed: ${messageOf(cause)}`, { cause });
+      const earlier = this.#device instanceof GpuDevice ? await this.#device.failure() : null;
+      throw earlier ?? new DeviceError(`The graph “${this.label}” failed: ${messageOf(cause)}`, { cause });
     }
     return Object.fromEntries(outputs.map((name) => [name, this.#fromOrt(results[name])])) as Record<Name, Tensor>;
   }

@@ -7,6 +7,7 @@ import { EngineError } from '../errors.ts';
 import type { Device } from '../runtime/device.ts';
 import type { ByteSource } from '../weights/byte-source.ts';
 import { readNpy, type NpyStream } from './npy.ts';
+import { firstNegative } from './statistics-file.ts';
 import type { SecondMoment, SecondMomentOptions } from './second-moment.ts';
 import type { StatisticsSource } from './statistics-source.ts';
 import { readEntry, readZip, type ZipEntry } from './zip.ts';
@@ -91,6 +92,8 @@ export async function readReferenceStatistics(
       at += 1;
     }
   }
+  if (firstNegative(values, size) >= 0)
+    throw refused(file, 'its diagonal holds a negative number, which no mean of squares is');
   return { values, tokens };
 }
 

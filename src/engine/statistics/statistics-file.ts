@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { EngineError } from '../errors.ts';
 import type { ModelIdentity } from '../weights/model-hash.ts';
 import { memorySource, type ByteSource } from '../weights/byte-source.ts';
-import { encodeFloats } from '../weights/dtype.ts';
+import { encodeFloats, firstNotFinite } from '../weights/dtype.ts';
 import { readFloats, readSafetensors } from '../weights/safetensors.ts';
 import { collect, safetensorsParts } from '../weights/safetensors-writer.ts';
 
@@ -80,7 +80,14 @@ export async function readStatistics(
     if (layer === undefined || shape.join() !== String(packedSize(intermediateSize))) {
       throw new EngineError('statistics', `${source.name}: the tensor “${name}” does not belong in a statistics file.`);
     }
-    layers.set(Number(layer), unpack(await readFloats(file, name), intermediateSize));
+    if (layers.has(Number(layer))) throw unusable(source, `it has layer ${Number(layer)} twice`);
+    const packed = await readFloats(file, name);
+    if (firstNotFinite(packed, 'F32') >= 0)
+      throw unusable(source, `its layer ${layer} holds a number that is not finite`);
+    const matrix = unpack(packed, intermediateSize);
+    const negative = firstNegative(matrix, intermediateSize);
+    if (negative >= 0) throw unusable(source, `its layer ${layer} has a negative square at position ${negative}`);
+    layers.set(Number(layer), matrix);
   }
   return {
     modelHash: metadata.data.model_hash,
@@ -89,6 +96,19 @@ export async function readStatistics(
     complete: metadata.data.complete === 'true',
     layers,
   };
+}
+
+function unusable({ name }: ByteSource, what: string): EngineError {
+  return new EngineError('statistics', `“${name}” cannot be used: ${what}.`, {
+    kept: 'Nothing was changed.',
+    next: 'Compute the statistics anew.',
+  });
+}
+
+/** Where the diagonal of a matrix [size, size] is negative, which a mean of squares is not; −1 where it is not. */
+export function firstNegative(matrix: Float32Array, size: number): number {
+  for (let i = 0; i < size; i += 1) if (matrix[i * size + i] < 0) return i;
+  return -1;
 }
 
 function tensorName(layer: number): string {

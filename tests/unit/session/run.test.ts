@@ -2,7 +2,7 @@
  * MEMIT runs as a whole: cancelled and failing runs leave the model alone, the seed decides, batches change nothing, and
  * the loss is that of whole rows run anew, wherever the subject and the layers are.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CancelledError, EngineError, NotPositiveDefiniteError, RequestError } from '../../../src/engine/errors.ts';
 import { projectionOf } from '../../../src/engine/families/family.ts';
 import { memit } from '../../../src/engine/methods/memit/memit.ts';
@@ -181,6 +181,19 @@ describe('a failing run', () => {
     expect((error as EngineError).message).toMatch(/is not a number at step 1/);
     expect(bench.stack.entries).toEqual([]);
     expect(await predict(bench, prompts)).toEqual(before);
+  });
+
+  it('whose solve leaves too much of its right-hand side says how much, and changes nothing', async () => {
+    const solve = bench.model.linalg.solveRegularized.bind(bench.model.linalg);
+    const poor = vi.spyOn(bench.model.linalg, 'solveRegularized');
+    poor.mockImplementation(async (...args) => ({ ...(await solve(...args)), relativeResidual: 0.02 }));
+    const error = await failure(runEdit(bench, requests, settings, { contexts }));
+    poor.mockRestore();
+    expect(error).toMatchObject({
+      code: 'numeric',
+      message: 'The solve of layer 1 leaves 2.0e-2 of its right-hand side; more than 0.001 is no solution.',
+    });
+    expect(bench.stack.entries).toEqual([]);
   });
 
   it('whose solve meets a matrix that is not positive definite says so and changes nothing', async () => {

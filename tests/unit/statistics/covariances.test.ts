@@ -191,7 +191,7 @@ describe('Covariances', () => {
   });
 
   it('prefers the file that came with the model, and computes only what it lacks', async () => {
-    const matrix = randomFloats(128 * 128, 9);
+    const matrix = randomFloats(128 * 128, 9).map(Math.abs);
     const bytes = await writeStatistics(
       { modelHash: bench.hash, textHash: 'b'.repeat(64), tokens: 77, complete: true, layers: new Map([[1, matrix]]) },
       128,

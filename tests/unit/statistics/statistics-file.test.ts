@@ -14,6 +14,7 @@ const SIZE = 5;
 
 function symmetric(seed: number): Float32Array {
   const matrix = randomFloats(SIZE * SIZE, seed);
+  for (let i = 0; i < SIZE; i += 1) matrix[i * SIZE + i] = Math.abs(matrix[i * SIZE + i]);
   for (let i = 0; i < SIZE; i += 1) for (let j = 0; j < i; j += 1) matrix[j * SIZE + i] = matrix[i * SIZE + j];
   return matrix;
 }
@@ -31,7 +32,7 @@ const statistics: StatisticsFile = {
 
 /** A file with one tensor, `values` numbers under `name`. */
 function file(metadata: Record<string, string>, name = 'layer.3.second_moment', values = 15): Promise<Uint8Array> {
-  const bytes = (): Uint8Array => encodeFloats(randomFloats(values, 3), 'F32');
+  const bytes = (): Uint8Array => encodeFloats(randomFloats(values, 3).map(Math.abs), 'F32');
   return collect(safetensorsParts([{ name, dtype: 'F32', shape: [values], bytes }], metadata));
 }
 
@@ -57,8 +58,8 @@ describe('statistics files', () => {
   it('are read when another writer made them', async () => {
     const read = await readStatistics(await file(metadata), model, SIZE);
     expect(read.tokens).toBe(10);
-    expect(read.layers.get(3)?.[1]).toBe(randomFloats(15, 3)[1]);
-    expect(read.layers.get(3)?.[SIZE]).toBe(randomFloats(15, 3)[1]);
+    expect(read.layers.get(3)?.[1]).toBe(Math.abs(randomFloats(15, 3)[1]));
+    expect(read.layers.get(3)?.[SIZE]).toBe(Math.abs(randomFloats(15, 3)[1]));
   });
 
   it.each([
@@ -74,6 +75,34 @@ describe('statistics files', () => {
     expect(error).toBeInstanceOf(EngineError);
     expect((error as EngineError).code).toBe('statistics');
     expect((error as EngineError).message).toMatch(message);
+  });
+
+  it('with numbers that no second moment has, or a layer twice, are refused', async () => {
+    const written = (names: string[], change: (packed: Float32Array) => void): Promise<Uint8Array> => {
+      const packed = randomFloats(15, 3).map(Math.abs);
+      change(packed);
+      const entry = { dtype: 'F32' as const, shape: [15], bytes: () => encodeFloats(packed, 'F32') };
+      return collect(
+        safetensorsParts(
+          names.map((name) => ({ name, ...entry })),
+          metadata,
+        ),
+      );
+    };
+    const one = ['layer.3.second_moment'];
+    const nothing = (): void => undefined;
+    const refusals: [Promise<Uint8Array>, RegExp][] = [
+      [written([...one, 'layer.03.second_moment'], nothing), /has layer 3 twice/],
+      [written(one, (packed) => (packed[4] = NaN)), /layer 3 holds a number that is not finite/],
+      [written(one, (packed) => (packed[4] = -Infinity)), /layer 3 holds a number that is not finite/],
+      // The third of the diagonal: rows of one, two and three numbers.
+      [written(one, (packed) => (packed[5] = -1e-9)), /layer 3 has a negative square at position 2/],
+    ];
+    for (const [bytes, message] of refusals) {
+      const error: unknown = await readStatistics(await bytes, model, SIZE).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(EngineError);
+      expect(error).toMatchObject({ code: 'statistics', message: expect.stringMatching(message) as string });
+    }
   });
 
   it('that are garbage, or cut short, are refused', async () => {

@@ -6,6 +6,7 @@
  * `group.x + group.y * groups.x` and returns when that is not below `params.workgroups`, the first field of all.
  */
 import { DeviceError } from '../../errors.ts';
+import { remembered } from '../../remembered.ts';
 import { messageOf } from '../../text.ts';
 import type { GpuDevice } from '../../runtime/device.ts';
 import type { Tensor } from '../../runtime/tensor.ts';
@@ -113,7 +114,8 @@ export class KernelRunner {
       verdict = gpu.popErrorScope();
     }
     const error = await verdict;
-    if (error) throw new DeviceError(`The GPU refused “${label}”: ${error.message}`);
+    // What went wrong before it, memory that was not to be had, says more.
+    if (error) throw (await this.#device.failure()) ?? new DeviceError(`The GPU refused “${label}”: ${error.message}`);
   }
 
   #encode(dispatches: readonly Dispatch[], pipelines: Pipeline[], label: string): void {
@@ -196,16 +198,6 @@ export class KernelRunner {
       `The shader ${file} does not compile:\n${listed.join('\n') || failure?.message}\n\n${numbered(code)}`,
     );
   }
-}
-
-/** The value under `key`, made on first use; a failure is not remembered. */
-function remembered<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  const known = cache.get(key);
-  if (known) return known;
-  const made = make();
-  cache.set(key, made);
-  made.catch(() => cache.delete(key));
-  return made;
 }
 
 /** What tells the shader modules apart. */

@@ -23,6 +23,9 @@ import type { MemitSettings } from './settings.ts';
 /** With more edits than the matrix is wide divided by this, factoring the whole system costs less than going by the factor of C. */
 const FACTOR_GAIN = 4;
 
+/** ‖K − (λC + KKᵀ)A‖ / ‖K‖ above which ΔW would be off by more than the tolerance it is held to (docs/fidelity.md). */
+const MOST_RESIDUAL = 1e-3;
+
 /** A prompt cut after its look-up token: later tokens cannot change what is read there. */
 interface LookupRow {
   readonly edit: number;
@@ -76,6 +79,16 @@ export async function spreadUpdates(
         prompts.length * FACTOR_GAIN <= intermediateSize ? await factorOf?.(layer) : null,
       );
       scope.track(solution);
+      if (!(relativeResidual <= MOST_RESIDUAL)) {
+        throw new EngineError(
+          'numeric',
+          `The solve of layer ${layer} leaves ${relativeResidual.toExponential(1)} of its right-hand side; more than ${MOST_RESIDUAL} is no solution.`,
+          {
+            kept: 'The model is as it was before the run.',
+            next: 'Raise the covariance weight λ, take the statistics over more text, or run on the CPU (?backend=wasm), in double precision.',
+          },
+        );
+      }
 
       const { tensor, fanInFanOut } = projectionOf(model.family, layer, 'mlp-output');
       const old = scope.track(await model.floatWeight(weights, tensor));
