@@ -7,6 +7,7 @@ import { settingsSchemas } from '../engine/methods/registry.ts';
 import type { Patch } from '../engine/patches/patch.ts';
 import { readPatchFile } from '../engine/patches/patch-file.ts';
 import { decodeText, GUESSED_ENCODING, parseJson } from '../engine/text.ts';
+import { fileSource } from './folder-source.ts';
 
 /** Paths are meant from where the user called npm, not from the project's folder npm changes to. */
 export function path(value: string): string {
@@ -44,10 +45,11 @@ export async function readForm<T>(schema: z.ZodType<T>, file: string): Promise<T
 
 /** @throws EngineError ('input'), PatchError */
 export async function readPatch(file: string): Promise<Patch> {
-  const bytes = await readFile(file).catch(() => {
+  // By ranges: what reads files whole ends at 2 GiB.
+  const source = await fileSource(file).catch(() => {
     throw unreadable(file);
   });
-  return readPatchFile(bytes, settingsSchemas());
+  return readPatchFile(source, settingsSchemas());
 }
 
 function unreadable(file: string): EngineError {

@@ -175,8 +175,6 @@ export interface RowInspection {
   top: Prediction[];
   /** The object that the list of facts has for this subject and relation. */
   knownObject: string | null;
-  /** What the user is to know before the run, in sentences: that another row wants the opposite, say. */
-  warnings: string[];
   /** The model as it is now says the new object. */
   already: boolean;
 }
@@ -300,6 +298,8 @@ export interface WorkerApi {
   formerHash(): Promise<string>;
   /** Tokens, faults and present predictions of rows, in the order given. */
   inspect(drafts: EditDraft[]): Promise<RowInspection[]>;
+  /** Of rows that contradict or repeat earlier ones a sentence each, by draft id. */
+  rowWarnings(drafts: EditDraft[]): Promise<Record<string, string>>;
   /** Drafts and faults per line from pasted lines "subject | relation | object" (also tabs). */
   parseLines(text: string): Promise<{ drafts: EditDraft[]; faults: { line: number; message: string }[] }>;
   /** Runs a method on top of the enabled patches; the new patch is on the stack and enabled when this resolves. */

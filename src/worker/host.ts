@@ -17,17 +17,24 @@ export class WorkerHost {
   /** Of the open model: patches that are stored and cannot be read. */
   aside: readonly AsideEntry[] = [];
   /** Gives back the hold on the open model's files. */
-  releaseModel: () => void = () => undefined;
+  #releaseModel: () => void = () => undefined;
   #models: Promise<KeptModels> | null = null;
   #backend: BrowserBackend | null = null;
   #lostMessage: string | null = null;
+  /** Rejects when the backend's device is lost. */
+  #loss = new Promise<never>(() => undefined);
   /** Of the command that runs and of those waiting. */
   readonly #controllers = new Set<AbortController>();
   #queue: Promise<unknown> = Promise.resolve();
 
   /** Models of hubs that this browser keeps. */
   models(): Promise<KeptModels> {
-    this.#models ??= OpfsModels.open().then((models) => models ?? new VisitModels());
+    this.#models ??= OpfsModels.open()
+      .then((models) => models ?? new VisitModels())
+      .catch((error: unknown) => {
+        this.#models = null;
+        throw error;
+      });
     return this.#models;
   }
 
@@ -36,9 +43,12 @@ export class WorkerHost {
     if (!this.#backend || this.#lostMessage !== null) {
       this.#backend = await startBackend(choice, this.storage);
       this.#lostMessage = null;
-      void this.#backend.lost.then((message) => {
+      this.#loss = this.#backend.lost.then((message) => {
         this.#lostMessage = message;
+        throw deviceLost(message);
       });
+      // Nothing may be under way then.
+      this.#loss.catch(() => undefined);
     }
     return this.#backend;
   }
@@ -50,7 +60,9 @@ export class WorkerHost {
     const turn = this.#queue.then(async () => {
       try {
         throwIfCancelled(controller.signal);
-        return await body({ signal: controller.signal, yieldToEventLoop });
+        const running = body({ signal: controller.signal, yieldToEventLoop });
+        // What waits for a device that is gone would wait for ever; opening a model starts another device.
+        return await (this.#lostMessage === null ? Promise.race([running, this.#loss]) : running);
       } catch (error) {
         if (controller.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError();
         if (this.#lostMessage !== null) throw deviceLost(this.#lostMessage, error);
@@ -61,6 +73,16 @@ export class WorkerHost {
     });
     this.#queue = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** The model that is open from now on; the one before goes. @param release of its files */
+  async replaceSession(session: ModelSession, release: () => void): Promise<void> {
+    const [before, releaseBefore] = [this.session, this.#releaseModel];
+    this.session = session;
+    this.aside = [];
+    this.#releaseModel = release;
+    await before?.dispose();
+    releaseBefore();
   }
 
   withModel<T>(body: (session: ModelSession, job: Job) => Promise<T>): Promise<T> {
@@ -130,10 +152,10 @@ function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-function deviceLost(message: string, cause: unknown): EngineError {
+function deviceLost(message: string, cause?: unknown): EngineError {
   return new EngineError('device-lost', `The GPU was lost: ${message}`, {
     cause,
-    kept: 'Your edits and finished patches are stored in this browser.',
+    kept: 'Your edits, the finished patches and the targets that were found are stored in this browser.',
     next: 'Load the model again; if it keeps happening, open the page with ?backend=wasm.',
   });
 }

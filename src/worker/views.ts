@@ -5,6 +5,7 @@ import { settingFields } from '../engine/methods/setting-fields.ts';
 import type { StepLosses } from '../engine/targets/losses.ts';
 import { predictions } from '../engine/evaluation/compare.ts';
 import { EngineError, RequestError } from '../engine/errors.ts';
+import { checkpoint, type Job } from '../engine/job.ts';
 import { isFloatDtype } from '../engine/weights/dtype.ts';
 import type { TensorIndex } from '../engine/weights/tensor-index.ts';
 import { locateSubject } from '../engine/tokens/lookup.ts';
@@ -130,7 +131,6 @@ function inspectDraft(session: ModelSession, draft: EditDraft): RowInspection {
     targetTokens: [],
     top: [],
     knownObject: null,
-    warnings: [],
     already: false,
   };
   const complain = (error: unknown): Fault['field'] => {
@@ -181,28 +181,55 @@ async function addPredictions(session: ModelSession, rows: readonly RowInspectio
   });
 }
 
-/** Rows as {@link inspectDraft} has them, seen together, and the model's answers: of rows that can be run also what is to be known before that. */
-export async function inspectDrafts(session: ModelSession, drafts: readonly EditDraft[]): Promise<RowInspection[]> {
-  const rows = drafts.map((draft) => inspectDraft(session, draft));
+/** Rows that are tokenised between two checkpoints. */
+const ROWS_AT_ONCE = 64;
+
+/** Rows as {@link inspectDraft} has them, and the model's answers. @throws CancelledError */
+export async function inspectDrafts(
+  session: ModelSession,
+  drafts: readonly EditDraft[],
+  job: Job,
+): Promise<RowInspection[]> {
+  const rows: RowInspection[] = [];
+  for (const draft of drafts) {
+    if (rows.length % ROWS_AT_ONCE === 0) await checkpoint(job);
+    rows.push(inspectDraft(session, draft));
+  }
   await addPredictions(session, rows);
   const sound = rows.flatMap(({ faults }, i) => (faults.length === 0 ? [i] : []));
   const requests = sound.map((i) => requestOf(session, drafts[i]));
-  for (const { request, earlier, kind } of requestNotes(requests)) {
-    const other = sound[earlier] + 1;
-    const { targetNew } = requests[earlier];
-    rows[sound[request]].warnings.push(
-      kind === 'repeat'
-        ? `Edit ${other} is the same.`
-        : `Edit ${other} wants “${targetNew}” for the same prompt: the model cannot say both.`,
-    );
-  }
-  const answers = await answersOf(session, await session.weights(), requests);
+  const answers = await answersOf(session, await session.weights(), requests, job.signal);
   answers.forEach(({ says, top }, i) => {
     const row = rows[sound[i]];
     row.top = predictions(session.tokenizer, top);
     row.already = says;
   });
   return rows;
+}
+
+/** What is to be known of rows seen together, by draft: that others contradict or repeat them. */
+export function rowWarnings(session: ModelSession, drafts: readonly EditDraft[]): Record<string, string> {
+  const complete = drafts.flatMap((draft, i) => {
+    if (draft.subject.trim() === '' || draft.object.trim() === '') return [];
+    try {
+      return [{ at: i, request: requestOf(session, draft) }];
+    } catch (error) {
+      // The row itself tells of it.
+      if (error instanceof RequestError) return [];
+      throw error;
+    }
+  });
+  const notes = requestNotes(complete.map(({ request }) => request));
+  return Object.fromEntries(
+    notes.map(({ request, earlier, kind }) => {
+      const { at, request: other } = complete[earlier];
+      const text =
+        kind === 'repeat'
+          ? `Edit ${at + 1} is the same.`
+          : `Edit ${at + 1} wants “${other.targetNew}” for the same prompt: the model cannot say both.`;
+      return [drafts[complete[request].at].id, text];
+    }),
+  );
 }
 
 export function stepView({ edit, step, loss, nll, kl, decay, deltaNorm, initialNorm }: StepLosses): StepLoss {

@@ -40,6 +40,7 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
   const removeDraft = useStore((state) => state.removeDraft);
   const shipped = useStore((state) => state.knowledge?.origin === 'shipped');
   const { row, fresh } = useInspection(draft);
+  const warning = useStore((state) => state.rowWarnings[id]);
   const [visited, setVisited] = useState(false);
   const group = useRef<HTMLDivElement>(null);
 
@@ -88,12 +89,11 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
           {fault.message}
         </p>
       ))}
-      {fresh &&
-        row?.warnings.map((warning) => (
-          <p key={warning} className={styles.warning} role="status">
-            {warning}
-          </p>
-        ))}
+      {fresh && warning !== undefined && (
+        <p className={styles.warning} role="status">
+          {warning}
+        </p>
+      )}
       {fresh && row?.already && <p className={panel.small}>The model says this already.</p>}
       <div className={fresh ? styles.answer : `${styles.answer} ${styles.stale}`} aria-busy={!fresh}>
         {row?.fullPrompt != null ? (

@@ -1,6 +1,6 @@
 /** The list of edits to be made. */
 import { useState } from 'react';
-import { formatPlural } from '../format.ts';
+import { formatCount, formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import { Empty } from '../shared/Empty.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
@@ -10,6 +10,9 @@ import { useStore } from '../store/index.ts';
 import { EditRow } from './EditRow.tsx';
 import styles from './EditsPanel.module.css';
 import { PasteDialog } from './PasteDialog.tsx';
+
+/** Rows shown at once: thousands would keep the page waiting at every letter. */
+const PAGE_ROWS = 50;
 
 export function EditsPanel() {
   const model = useStore((state) => state.model);
@@ -22,7 +25,17 @@ export function EditsPanel() {
   const shipped = useStore((state) => state.knowledge?.origin === 'shipped');
   const [pasting, setPasting] = useState(false);
   const [added, setAdded] = useState<string | null>(null);
+  const [page, setPage] = useState(0);
   const rows = ids === '' ? [] : ids.split('\n');
+  const pages = Math.ceil(rows.length / PAGE_ROWS);
+  const first = Math.min(page, Math.max(0, pages - 1)) * PAGE_ROWS;
+
+  function add(): void {
+    setAdded(addDraft());
+    // Where the new row is.
+    setPage(Math.floor(rows.length / PAGE_ROWS));
+  }
+
   return (
     <div className={panel.stack}>
       <div className={panel.head}>
@@ -31,7 +44,7 @@ export function EditsPanel() {
           <Button icon="paste" disabled={!model} onClick={() => setPasting(true)}>
             Paste lines…
           </Button>
-          <Button icon="add" disabled={!model} onClick={() => setAdded(addDraft())}>
+          <Button icon="add" disabled={!model} onClick={add}>
             Add edit
           </Button>
         </div>
@@ -62,9 +75,26 @@ export function EditsPanel() {
           {model.examples.length > 0 && <ExamplesButton />}
         </Empty>
       )}
-      {model && rows.map((id, i) => <EditRow key={id} id={id} number={i + 1} focusOnMount={id === added} />)}
+      {model &&
+        rows
+          .slice(first, first + PAGE_ROWS)
+          .map((id, i) => <EditRow key={id} id={id} number={first + i + 1} focusOnMount={id === added} />)}
+      {model && pages > 1 && (
+        <nav className={styles.tools} aria-label="Pages of edits">
+          <Button disabled={first === 0} onClick={() => setPage(first / PAGE_ROWS - 1)}>
+            Earlier edits
+          </Button>
+          <span role="status">
+            Edits {formatCount(first + 1)} to {formatCount(Math.min(first + PAGE_ROWS, rows.length))} of{' '}
+            {formatCount(rows.length)}
+          </span>
+          <Button disabled={first + PAGE_ROWS >= rows.length} onClick={() => setPage(first / PAGE_ROWS + 1)}>
+            Later edits
+          </Button>
+        </nav>
+      )}
       {model && rows.length > 0 && (
-        <Button variant="quiet" icon="add" onClick={() => setAdded(addDraft())}>
+        <Button variant="quiet" icon="add" onClick={add}>
           Another edit
         </Button>
       )}

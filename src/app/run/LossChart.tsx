@@ -1,7 +1,7 @@
 /** The loss terms over the steps, for one edit or the mean of all. */
-import { useId, useMemo, useState } from 'react';
+import { memo, useCallback, useId, useMemo, useState } from 'react';
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
-import { formatNumber } from '../format.ts';
+import { formatCount, formatNumber } from '../format.ts';
 import panel from '../shared/Panel.module.css';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
@@ -20,13 +20,24 @@ const lines: { key: LineKey; name: string; term: GlossaryTerm | null; color: str
   { key: 'decay', name: 'decay', term: 'decay', color: 'var(--muted)', dash: '8 3 2 3', width: 1.8 },
 ];
 
+/** More would keep the page waiting. */
+const OFFERED_EDITS = 500;
+
+const EditOptions = memo(function EditOptions({ edits }: Pick<RunFigures, 'edits'>) {
+  return edits.slice(0, OFFERED_EDITS).map((named, i) => (
+    <option key={i} value={i}>
+      {i + 1}. {named.subject} → {named.object}
+    </option>
+  ));
+});
+
 export function LossChart({ run }: { run: RunFigures }) {
   const id = useId();
   const [chosen, setChosen] = useState<number | null>(null);
   const edit = chosen !== null && chosen < run.edits.length ? chosen : null;
   const points = useMemo(() => lossCurve(run.losses, edit), [run.losses, edit]);
   const last = points.at(-1);
-  const table = useMemo(
+  const table = useCallback(
     () => ({
       columns: ['edit', 'subject', 'step', 'loss', 'NLL', 'KL', 'decay', '‖δ‖/‖h0‖'],
       rows: run.losses
@@ -60,12 +71,14 @@ export function LossChart({ run }: { run: RunFigures }) {
           onChange={(event) => setChosen(event.target.value === '' ? null : Number(event.target.value))}
         >
           <option value="">all edits, mean</option>
-          {run.edits.map((named, i) => (
-            <option key={i} value={i}>
-              {i + 1}. {named.subject} → {named.object}
-            </option>
-          ))}
+          <EditOptions edits={run.edits} />
         </select>
+        {run.edits.length > OFFERED_EDITS && (
+          <span className={panel.small}>
+            The mean is of all {formatCount(run.edits.length)} edits; the first {formatCount(OFFERED_EDITS)} can be
+            shown alone, the table has every one.
+          </span>
+        )}
         <ul className={chart.legend} aria-label="Lines">
           {lines.map((line) => (
             <li key={line.key}>

@@ -31,10 +31,16 @@ export function lossCurve(losses: StepLoss[], edit: number | null): LossPoint[] 
   const wanted = edit === null ? losses : losses.filter((loss) => loss.edit === edit);
   const latest = new Map<number, StepLoss>();
   const points: LossPoint[] = [];
+  // Kept up as the edits' values change: summed anew, every step would cost all edits.
+  const sums = { loss: 0, nll: 0, kl: 0, decay: 0, deltaRatio: 0 };
   for (const [step, at] of [...byStep(wanted)].sort(([a], [b]) => a - b)) {
-    for (const loss of at) latest.set(loss.edit, loss);
-    const point: LossPoint = { step, loss: 0, nll: 0, kl: 0, decay: 0, deltaRatio: 0 };
-    for (const loss of latest.values()) for (const term of terms) point[term] += loss[term] / latest.size;
+    for (const loss of at) {
+      const before = latest.get(loss.edit);
+      for (const term of terms) sums[term] += loss[term] - (before?.[term] ?? 0);
+      latest.set(loss.edit, loss);
+    }
+    const point: LossPoint = { step, ...sums };
+    for (const term of terms) point[term] /= latest.size;
     points.push(point);
   }
   return points;

@@ -1,18 +1,27 @@
 /** The table behind a picture: folded away, with its numbers to copy or save. */
-import { useState } from 'react';
-import { formatNumber } from '../format.ts';
+import { useMemo, useState } from 'react';
+import { formatCount, formatNumber } from '../format.ts';
 import { Button } from './Button.tsx';
 import { saveFile } from './save-file.ts';
 import { toCsv, toJson, type Cell, type Table } from './table.ts';
 import styles from './TableDetails.module.css';
 
-interface TableDetailsProps {
+interface TableActionsProps {
   /** Names the table and its files. */
   name: string;
   table: Table;
+}
+
+interface TableDetailsProps {
+  name: string;
+  /** Or what makes it, where that takes long: asked when it is unfolded. */
+  table: Table | (() => Table);
   /** On the fold; "Show as table" when absent. */
   summary?: string;
 }
+
+/** More would keep the page waiting. */
+const SHOWN_ROWS = 1000;
 
 function showCell(cell: Cell): string {
   if (cell === null) return '–';
@@ -21,7 +30,7 @@ function showCell(cell: Cell): string {
 }
 
 /** Buttons that copy or save the table's exact numbers. */
-export function TableActions({ name, table }: TableDetailsProps) {
+export function TableActions({ name, table }: TableActionsProps) {
   const [copied, setCopied] = useState<string | null>(null);
   const file = name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-');
 
@@ -61,12 +70,13 @@ export function TableActions({ name, table }: TableDetailsProps) {
   );
 }
 
-export function TableDetails({ name, table, summary = 'Show as table' }: TableDetailsProps) {
+export function TableDetails({ name, table: given, summary = 'Show as table' }: TableDetailsProps) {
   const [open, setOpen] = useState(false);
+  const table = useMemo(() => (open ? (typeof given === 'function' ? given() : given) : null), [open, given]);
   return (
     <details className={styles.details} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{summary}</summary>
-      {open && (
+      {table && (
         <>
           <TableActions name={name} table={table} />
           <div className={styles.scroll} tabIndex={0} role="region" aria-label={name}>
@@ -81,7 +91,7 @@ export function TableDetails({ name, table, summary = 'Show as table' }: TableDe
                 </tr>
               </thead>
               <tbody>
-                {table.rows.map((row, i) => (
+                {table.rows.slice(0, SHOWN_ROWS).map((row, i) => (
                   <tr key={i}>
                     {row.map((cell, j) => (
                       <td key={j} className={typeof cell === 'number' ? styles.number : undefined}>
@@ -93,6 +103,12 @@ export function TableDetails({ name, table, summary = 'Show as table' }: TableDe
               </tbody>
             </table>
           </div>
+          {table.rows.length > SHOWN_ROWS && (
+            <p>
+              The first {formatCount(SHOWN_ROWS)} of {formatCount(table.rows.length)} rows are shown; what is copied or
+              saved has all of them.
+            </p>
+          )}
         </>
       )}
     </details>

@@ -12,6 +12,8 @@ export interface DraftsSlice {
   drafts: EditDraft[];
   /** The last answer for each row, by draft id; `key` tells what it was an answer to. */
   inspections: Partial<Record<string, { key: string; row: RowInspection }>>;
+  /** Of rows that contradict or repeat others, by draft id, as of the last answers. */
+  rowWarnings: Readonly<Partial<Record<string, string>>>;
   inspecting: boolean;
   inspectFailure: WorkerFailure | null;
   /** Rows that were kept and cannot be read. */
@@ -53,7 +55,11 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
   /** Something changed while a question was under way. */
   let pending = false;
 
-  const keyOf = (draft: EditDraft): string => inspectionKey(draft, enabledPatchesKey(get().history.patches));
+  /** The key of a draft with the patches that are in force now. */
+  function keys(): (draft: EditDraft) => string {
+    const patches = enabledPatchesKey(get().history.patches);
+    return (draft) => inspectionKey(draft, patches);
+  }
 
   function setDrafts(drafts: EditDraft[]): void {
     const { model } = get();
@@ -73,18 +79,29 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
     do {
       const { model, drafts } = get();
       if (!model || drafts.length === 0) break;
-      const keys = drafts.map(keyOf);
+      const asked = drafts.map(keys());
+      // Only what changed: of thousands of rows, the model would be asked all at every letter.
+      const stale = drafts.flatMap((draft, i) => (get().inspections[draft.id]?.key === asked[i] ? [] : [i]));
       try {
-        const rows = await call('inspect', drafts);
+        const rows =
+          stale.length === 0
+            ? []
+            : await call(
+                'inspect',
+                stale.map((i) => drafts[i]),
+              );
         if (get().model !== model) continue;
+        const keyOf = keys();
         const current = new Map(get().drafts.map((draft) => [draft.id, keyOf(draft)]));
         const inspections: DraftsSlice['inspections'] = {};
         for (const [id, old] of Object.entries(get().inspections)) if (current.has(id)) inspections[id] = old;
         rows.forEach((row, i) => {
-          const key = keys[i];
+          const key = asked[stale[i]];
           if (current.get(row.draftId) === key) inspections[row.draftId] = { key, row };
         });
-        set({ inspections, inspectFailure: null });
+        const rowWarnings = await call('rowWarnings', drafts);
+        if (get().model !== model) continue;
+        set({ inspections, rowWarnings, inspectFailure: null });
       } catch (error) {
         const failure = toFailure(error);
         // Cancelling a job may hit the question that runs before it: it is asked again.
@@ -98,12 +115,13 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
   return {
     drafts: [],
     inspections: {},
+    rowWarnings: {},
     inspecting: false,
     inspectFailure: null,
     unreadableDrafts: 0,
 
     adoptDrafts(drafts, unreadableDrafts = 0) {
-      set({ inspections: {}, inspectFailure: null, unreadableDrafts });
+      set({ inspections: {}, rowWarnings: {}, inspectFailure: null, unreadableDrafts });
       setDrafts(drafts);
       void get().inspectNow();
     },
@@ -132,9 +150,9 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
         );
         const at = kept.findIndex((draft) => draft.id === replaceId);
         const target = kept.at(Math.max(at, 0));
-        if (at >= 0 && target && isBlank(target)) kept.splice(at, 1, ...added);
-        else kept.splice(at < 0 ? kept.length : at + 1, 0, ...added);
-        setDrafts(kept);
+        const replaced = at >= 0 && target !== undefined && isBlank(target);
+        const place = at < 0 ? kept.length : at + 1;
+        setDrafts([...kept.slice(0, replaced ? at : place), ...added, ...kept.slice(place)]);
       }
       return { added: added.length, faults };
     },

@@ -18,6 +18,8 @@ import { chosenMethod, parsedSettings, settingsFault } from './method.ts';
 import { layersField } from './settings.ts';
 import type { Slice, Store } from './index.ts';
 
+const LOSSES_DELAY_MS = 250;
+
 export interface PhaseProgress {
   done: number;
   total: number;
@@ -107,8 +109,25 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
     if (run) set({ run: { ...run, ...change(run) } });
   }
 
+  let pending: StepLoss[][] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Drawn a few times a second: of thousands of edits they come so often that every one, drawn, would redraw all before it. */
+  function takeLosses(losses: StepLoss[]): void {
+    pending.push(losses);
+    timer ??= setTimeout(showLosses, LOSSES_DELAY_MS);
+  }
+
+  function showLosses(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    const losses = pending.flat();
+    pending = [];
+    if (losses.length > 0) update((run) => ({ losses: [...run.losses, ...losses] }));
+  }
+
   function take(event: RunEvent, job: string, phases: readonly MethodPhase[]): void {
-    if (event.kind === 'loss') update((run) => ({ losses: [...run.losses, ...event.losses] }));
+    if (event.kind === 'loss') takeLosses(event.losses);
     else if (event.kind === 'layer') update((run) => ({ reports: [...run.reports, event.report] }));
     else if (event.kind === 'note') update((run) => ({ notes: [...run.notes, event.text] }));
     else {
@@ -162,6 +181,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
       const ended = (): number => (Date.now() - startedAt) / 1000;
       try {
         const history = await call('run', drafts, method.id, settings, (event) => take(event, job, method.phases));
+        showLosses();
         const patch = history.patches.findLast((candidate) => !before.has(candidate.id));
         update((run) => ({
           status: 'done',
@@ -177,6 +197,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
         void get().inspectNow();
         get().refreshComparison();
       } catch (error) {
+        showLosses();
         const failure = toFailure(error);
         const cancelled = failure.code === 'cancelled';
         update(() => ({ status: cancelled ? 'cancelled' : 'failed', seconds: ended(), failure }));

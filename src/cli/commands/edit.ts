@@ -8,13 +8,13 @@ import type { Patch } from '../../engine/patches/patch.ts';
 import { writePatchFile } from '../../engine/patches/patch-file.ts';
 import { runEdit } from '../../engine/session/editing.ts';
 import { exportModel } from '../../engine/session/export.ts';
-import type { StepLosses } from '../../engine/targets/losses.ts';
 import { verdictsOf } from '../../engine/session/verdicts.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import { optionalText } from '../../engine/sources/model-source.ts';
+import type { StepLosses } from '../../engine/targets/losses.ts';
 import { fillPrompt, parseRequests, type EditRequest } from '../../engine/tokens/request.ts';
 import { requestNotes } from '../../engine/tokens/request-notes.ts';
-import { path, readText } from '../files.ts';
+import { collectPaths, path, readPatch, readText } from '../files.ts';
 import { writeJson, writeParts, writeWhole } from '../outputs.ts';
 import { FolderStatistics } from '../folder-statistics.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
@@ -36,6 +36,7 @@ const COMPANIONS =
 interface EditOptions extends ModelOptions, RunOptions {
   readonly requests: string;
   readonly out: string;
+  readonly patch: string[];
   readonly method: string;
   readonly stats?: string;
   readonly strict: boolean;
@@ -46,6 +47,12 @@ export function editCommand(root: Command): void {
   const command = modelCommand(root, 'edit', 'run an editing method and write the edited model')
     .requiredOption('--requests <file>', 'JSON list of requests in the form of the reference', path)
     .requiredOption('--out <dir>', 'where the edited model goes', path)
+    .option(
+      '--patch <file>',
+      'patch to lay under the edit, once per patch: the written model holds all of them',
+      collectPaths,
+      [],
+    )
     .option('--stats <dir>', 'reads the covariances from here, or computes and writes them', path)
     .option(
       '--strict',
@@ -61,11 +68,13 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
   for (const note of notes) process.stderr.write(`${note}\n`);
   const conflicts = showRequestNotes(requests);
   const run = await runOptionsOf(options);
+  const under = await Promise.all(options.patch.map(readPatch));
   const store =
     options.stats === undefined ? {} : { statisticsStore: new FolderStatistics(options.stats), ignoreShipped: true };
   const given = await statisticsFilesOf(options.statistics);
   await withSession(options, { ...store, ...given }, async (session) => {
     const { method, out } = options;
+    for (const each of under) await session.add(each);
     const patch = await runEdit(session, requests, settingsOf(session, method, options), {
       method,
       ...run,
@@ -85,8 +94,9 @@ async function edit(options: EditOptions & GivenOptions): Promise<void> {
     const missed = showVerdicts(requests, report);
     showKeptTargets(report, requests.length);
     const { layers } = report;
+    const beneath = under.length === 0 ? '' : `, on top of ${under.length} ${under.length === 1 ? 'patch' : 'patches'}`;
     const where = layers.map(({ layer }) => layer).join(', ');
-    process.stderr.write(`Wrote ${out}: ${requests.length} edits in layers ${where}.\n`);
+    process.stderr.write(`Wrote ${out}: ${requests.length} edits in layers ${where}${beneath}.\n`);
     if (options.strict && missed + conflicts > 0) {
       throw new EngineError(
         'numeric',

@@ -153,6 +153,7 @@ export class ModelSession {
     return drawn;
   }
 
+  /** Never fails. */
   async dispose(): Promise<void> {
     this.#current?.weights.dispose();
     this.#current = null;

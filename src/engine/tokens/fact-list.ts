@@ -59,6 +59,8 @@ export class FactList {
   readonly #relations: ReadonlyMap<string, Relation>;
   /** By relation id, then by subject in lower case. */
   readonly #facts: ReadonlyMap<string, ReadonlyMap<string, Fact>>;
+  /** By relation id. */
+  readonly #byObject = new Map<string, Map<string, Fact[]>>();
 
   /** @param relations none for a model whose facts are not known */
   constructor(relations: readonly Relation[] = []) {
@@ -87,9 +89,11 @@ export class FactList {
       throw new ModelError(`facts.json, ${issue.path.join('.') || 'the file'}: ${issue.message}.`);
     }
     const { relations } = parsed.data;
-    const ids = relations.map(({ id }) => folded(id));
-    const twice = ids.find((id, i) => ids.indexOf(id) !== i);
-    if (twice !== undefined) throw new ModelError(`facts.json has two relations called “${twice}”.`);
+    const ids = new Set<string>();
+    for (const { id } of relations) {
+      if (ids.has(folded(id))) throw new ModelError(`facts.json has two relations called “${folded(id)}”.`);
+      ids.add(folded(id));
+    }
     return new FactList(relations);
   }
 
@@ -119,17 +123,30 @@ export class FactList {
    * The same `seed` draws the same ones, in the same order.
    */
   neighbours(relationId: string, object: string, excludeSubject: string, count: number, seed = 0): Fact[] {
-    const facts = this.#facts.get(this.relation(relationId)?.id ?? '')?.values() ?? [];
-    const same = [...facts].filter(
-      (fact) =>
-        fact.known !== false &&
-        folded(fact.object) === folded(object) &&
-        folded(fact.subject) !== folded(excludeSubject),
+    const { id } = this.relation(relationId) ?? { id: '' };
+    const same = (this.#factsByObject(id).get(folded(object)) ?? []).filter(
+      (fact) => folded(fact.subject) !== folded(excludeSubject),
     );
     // A hash of the subject as the order: a draw that does not change when other facts are added to the list.
     const ranked = same.map((fact) => ({ fact, rank: hash(`${seed}\n${fact.subject}`) }));
     ranked.sort((a, b) => a.rank - b.rank || (a.fact.subject < b.fact.subject ? -1 : 1));
     return ranked.slice(0, count).map(({ fact }) => fact);
+  }
+
+  /** A relation's facts by object in lower case, but those that the model is known not to know; grouped at first use. */
+  #factsByObject(relationId: string): ReadonlyMap<string, readonly Fact[]> {
+    let grouped = this.#byObject.get(relationId);
+    if (grouped) return grouped;
+    grouped = new Map<string, Fact[]>();
+    for (const fact of this.#facts.get(relationId)?.values() ?? []) {
+      if (fact.known === false) continue;
+      const object = folded(fact.object);
+      const facts = grouped.get(object);
+      if (facts) facts.push(fact);
+      else grouped.set(object, [fact]);
+    }
+    this.#byObject.set(relationId, grouped);
+    return grouped;
   }
 
   /** The relation's other wordings. */

@@ -5,13 +5,15 @@ import { runEdit } from '../../engine/session/editing.ts';
 import type { WorkerApi } from '../api.ts';
 import type { WorkerHost } from '../host.ts';
 import { estimator } from '../time-left.ts';
-import { inspectDrafts, layerView, requestOf, stepView } from '../views.ts';
+import { inspectDrafts, layerView, rowWarnings, requestOf, stepView } from '../views.ts';
 
 export function editingCommands(
   host: WorkerHost,
-): Pick<WorkerApi, 'inspect' | 'parseLines' | 'run' | 'compare' | 'tryPrompt'> {
+): Pick<WorkerApi, 'inspect' | 'rowWarnings' | 'parseLines' | 'run' | 'compare' | 'tryPrompt'> {
   return {
-    inspect: (drafts) => host.withModel((session) => inspectDrafts(session, drafts)),
+    inspect: (drafts) => host.withModel((session, job) => inspectDrafts(session, drafts, job)),
+
+    rowWarnings: (drafts) => host.withModel((session) => Promise.resolve(rowWarnings(session, drafts))),
 
     parseLines: (text) =>
       host.withModel((session) => {

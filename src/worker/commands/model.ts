@@ -31,7 +31,7 @@ export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'lo
         // Before it is read: another tab must not delete it meanwhile.
         const release =
           location.kind === 'kept' ? await share(lockOfUse(location.id, location.commit)) : () => undefined;
-        let opened: ModelSession;
+        let opened: ModelSession | null = null;
         try {
           opened = await openSession(await sourceOf(host, location), backend, {
             statisticsStore: host.storage,
@@ -41,20 +41,19 @@ export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'lo
             onProgress,
             signal,
           });
+          const knowledge = await knowledgeView(opened.knowledge);
+          const averageTrace = await host.storage.loadAverageTrace(opened.hash);
+          // The model that was open stays so until the new one is ready.
+          await host.replaceSession(opened, release);
+          const unsaved = await failureIn(host.restoreHistory(opened));
+          return { ...summaryOf(opened, backend, host.history(opened, unsaved)), knowledge, averageTrace };
         } catch (error) {
-          release();
+          if (opened === null || host.session !== opened) {
+            await opened?.dispose();
+            release();
+          }
           throw error;
         }
-        host.aside = [];
-        const unsaved = await failureIn(host.restoreHistory(opened));
-        // The model that was open stays so until the new one is ready.
-        await host.session?.dispose();
-        host.releaseModel();
-        host.session = opened;
-        host.releaseModel = release;
-        const averageTrace = await host.storage.loadAverageTrace(opened.hash);
-        const knowledge = await knowledgeView(opened.knowledge);
-        return { ...summaryOf(opened, backend, host.history(opened, unsaved)), knowledge, averageTrace };
       }),
 
     formerHash: () => host.withModel(({ identity }) => identity.formerHash()),

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { lossCurve } from '../../../src/app/run/losses.ts';
 import { toCsv, toJson } from '../../../src/app/shared/table.ts';
+import { largest, smallest } from '../../../src/engine/extent.ts';
 
 function at(edit: number, step: number, loss: number) {
   return { edit, step, loss, nll: loss / 2, kl: loss / 4, decay: loss / 4, deltaRatio: 0.1 * step };
@@ -23,6 +24,16 @@ describe('lossCurve', () => {
     expect(mean[0]).toBeCloseTo(6, 12);
     expect(mean[1]).toBeCloseTo(3.02, 12);
     expect(mean[2]).toBeCloseTo(1.02, 12);
+  });
+});
+
+describe('largest and smallest', () => {
+  it('take more values than a call takes arguments', () => {
+    const values = Float64Array.from({ length: 300_000 }, (_, i) => Math.sin(i));
+    values[123_456] = 2;
+    values[7] = -3;
+    expect([largest(values), smallest(values)]).toEqual([2, -3]);
+    expect([largest([]), smallest([]), largest([1, NaN, 2])]).toEqual([-Infinity, Infinity, NaN]);
   });
 });
 

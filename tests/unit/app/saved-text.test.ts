@@ -31,7 +31,7 @@ describe('text in HTML and SVG', () => {
       fc.property(odd, (text) => {
         const escaped = escapeMarkup(text);
         expect(escaped).not.toMatch(/[<>"']/);
-         
+
         const shown = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd');
         expect(unescaped(escaped)).toBe(shown);
       }),
@@ -44,7 +44,10 @@ describe('cells of CSV', () => {
     fc.assert(
       fc.property(fc.array(odd, { minLength: 1, maxLength: 4 }), (texts) => {
         const columns = texts.map((_, i) => `c${i}`);
-        const [, row] = Papa.parse<string[]>(toCsv({ columns, rows: [texts, texts] })).data;
+        const [, row] = Papa.parse<string[]>(toCsv({ columns, rows: [texts, texts] }), {
+          delimiter: ',',
+          newline: '\r\n',
+        }).data;
         texts.forEach((text, i) => {
           expect(row[i]).not.toMatch(/^[=+\-@\t\r]/);
           expect([text, `'${text}`]).toContain(row[i]);

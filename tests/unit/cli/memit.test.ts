@@ -325,15 +325,26 @@ describe('trace', () => {
         stderr: expect.stringMatching(/1 edits in layers 0, 1, 2, 3\.\n$/) as string,
       });
     }
+    // The same, with the first edit as a patch under the second.
+    const stacked = join(folder, 'stacked');
+    const under = join(outs[0], 'patch.safetensors');
+    const options = ['--requests', join(folder, 'again-1.json'), '--patch', under, '--out', stacked, '--strict'];
+    expect(await memit('edit', '--model', DEMO_MODEL, ...options)).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/1 edits in layers 0, 1, 2, 3, on top of 1 patch\.\n$/) as string,
+    });
+    expect((await readPatch(stacked)).requests.map(({ subject }) => subject)).toEqual(['Jimi Hendrix']);
     const { statistics, preset } = await readJson<{ statistics: object; preset: object }>(join(outs[1], 'memit.json'));
     expect(statistics).toEqual({ text: 'statistics.txt' });
     expect(preset).toEqual((await readJson<{ preset: object }>(join(DEMO_MODEL, 'memit.json'))).preset);
     expect(await readdir(outs[1])).toEqual(expect.arrayContaining(['facts.json', 'statistics.txt']));
     const prompts = await writeJson('both.json', ['The capital of France is', 'Jimi Hendrix plays the']);
     const answers = join(folder, 'both-answers.json');
-    await memit('predict', '--model', outs[1], '--prompts', prompts, '--out', answers);
-    const said = await readJson<{ top: { token: string }[] }[]>(answers);
-    expect(said.map(({ top }) => top[0].token)).toEqual([' Rome', ' violin']);
+    for (const edited of [outs[1], stacked]) {
+      await memit('predict', '--model', edited, '--prompts', prompts, '--out', answers);
+      const said = await readJson<{ top: { token: string }[] }[]>(answers);
+      expect(said.map(({ top }) => top[0].token)).toEqual([' Rome', ' violin']);
+    }
   });
 
   it('tells of requests that contradict each other and of edits that did not take, and fails where that is not to be', async () => {
