@@ -141,6 +141,8 @@ describe.each(Object.entries(TILES) as [TileName, Tile][])('the tile %s', (name,
 });
 
 describe('few columns or rows', () => {
+  // A browser compiles the same kernels: each is tried there with some of the shapes.
+  const inBrowser = typeof document !== 'undefined';
   for (const [how, skinny, subgroups] of [
     ['', 'lanes', false],
     [', with subgroups', 'lanes', true],
@@ -159,7 +161,7 @@ describe('few columns or rows', () => {
       [129, 16, 257],
       [16, 16, 1000],
       [13, 40, 2],
-    ] as const) {
+    ].filter((_, i) => !inBrowser || i % 3 === 2) as [number, number, number][]) {
       it(`${shape.join(' × ')}${how}`, async ({ skip }) => {
         if (subgroups && !suite.device.gpu.features.has('subgroups')) skip();
         await checkAll(withTile('32×32', { tiles: onlyTile('32×32', skinny), subgroups }), shape);
