@@ -15,6 +15,8 @@ export function testUpdates(open: () => Promise<Implementation>, tolerance: Tole
   ]) {
     for (const condition of [1e3, 1e5, 1e7]) {
       for (const count of [1, 7, 64, 300]) {
+        // The largest take longest: each size and each condition number once.
+        if (count === 300 && (size === 130) !== (condition === 1e5)) continue;
         it(`gives the update of ${count} edits, statistics of ${size} at a condition number of ${condition}`, async () => {
           const c = conditioned(size, condition, size + count);
           const sample = gaussian(count);
