@@ -282,6 +282,8 @@ export interface WorkerFailure {
 /** Callbacks are Comlink proxies. Jobs run one at a time; a command that needs the model waits for the job before it. */
 export interface WorkerApi {
   version(): Promise<number>;
+  /** Resolves when the worker holds the lock of that name, which it does until it ends: whoever gets it then knows that it has. */
+  hold(lock: string): Promise<void>;
   load(
     location: ModelLocation,
     backend: BackendChoice,

@@ -73,6 +73,7 @@ export class WorkerConnection {
     });
     this.#ready = this.#checkVersion();
     this.#ready.catch(() => undefined);
+    this.#watch(() => fail("The model's worker ended, as it does when memory runs out.")).catch(() => undefined);
   }
 
   /**
@@ -111,6 +112,16 @@ export class WorkerConnection {
     this.#ended = true;
     this.#rejectLost(new WorkerError(failure));
     this.#worker.terminate();
+  }
+
+  /** A worker that is killed says nothing: its lock is free then. Where the browser has no locks, only its errors are heard. */
+  async #watch(onEnd: () => void): Promise<void> {
+    const locks = navigator.locks as LockManager | undefined;
+    if (!locks) return;
+    const name = `memit-worker ${Date.now()} ${Math.random()}`;
+    await this.#ready;
+    await this.#remote.hold(name);
+    await locks.request(name, onEnd);
   }
 
   async #checkVersion(): Promise<void> {

@@ -194,3 +194,44 @@ test('a cancelled run changes nothing, and the next one works', async ({ page })
   await expect(progress).toContainText('Done in');
   await expect(topToken(page, 1)).toContainText(EDITS[0].object);
 });
+
+test('a killed worker and a reload in the middle of a run lose nothing that was found, and other tabs see what is made', async ({
+  page,
+  context,
+}) => {
+  await open(page);
+  await typeOneEdit(page);
+  const other = await context.newPage();
+  await open(other);
+  const progress = page.getByRole('region', { name: 'Progress' });
+  const slow = async (): Promise<void> => {
+    await page.getByLabel('Steps', { exact: true }).fill('1000');
+    await page.getByLabel('Learning rate', { exact: true }).fill('0.000001');
+    await runButton(page).click();
+    await expect(progress).toContainText('0 of 1 edits');
+  };
+  await run(page);
+  await expect(progress).toContainText('1 of 1 edits took');
+  await expect(other.getByRole('switch')).toBeChecked();
+  await other.getByRole('switch').click();
+  await expect(page.getByRole('switch')).not.toBeChecked();
+  await other.close();
+
+  await slow();
+  const worker = page.workers().find((each) => /worker-[^/]*\.js/.test(each.url()))!;
+  await worker.evaluate(() => self.close());
+  const notice = page.getByRole('banner').getByRole('alert');
+  await expect(notice).toContainText('worker ended');
+  await expect(notice).toContainText('stored in this browser');
+  await notice.getByRole('button', { name: 'Restart' }).click();
+  await expect(runButton(page)).toBeEnabled();
+  await expect(page.getByRole('switch')).not.toBeChecked();
+
+  await slow();
+  await page.reload();
+  await expect(runButton(page)).toBeEnabled();
+  await page.getByRole('button', { name: 'Reset to preset' }).click();
+  await run(page);
+  await expect(progress).toContainText('1 of 1 edits done, 1 of them kept from before');
+  await expect(progress).toContainText('1 of 1 edits took');
+});

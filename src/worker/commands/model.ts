@@ -20,9 +20,15 @@ import { openTargetStore } from '../opfs-targets.ts';
 import { exportChoices, mainDtype, methodViews, relationViews } from '../views.ts';
 import { lockOfUse } from './models.ts';
 
-export function modelCommands(host: WorkerHost): Pick<WorkerApi, 'version' | 'load' | 'formerHash' | 'cancel'> {
+export function modelCommands(
+  host: WorkerHost,
+): Pick<WorkerApi, 'version' | 'hold' | 'load' | 'formerHash' | 'cancel'> {
   return {
     version: () => Promise.resolve(API_VERSION),
+
+    hold: async (lock) => {
+      await share(lock);
+    },
 
     load: (location, choice, onProgress) =>
       host.inTurn(async ({ signal }) => {
