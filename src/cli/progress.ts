@@ -5,15 +5,23 @@ import type { Device } from '../engine/runtime/device.ts';
 import type { ModelDownloadProgress } from '../engine/sources/hub/download-model.ts';
 
 let shownPhase = '';
+let shownAt = 0;
 
-/** One line per phase, rewritten in place on a terminal. */
+/** Between two lines of a phase where lines cannot be rewritten, in ms. */
+const LINE_EVERY = 10_000;
+
+/** One line per phase, rewritten in place on a terminal; elsewhere one at its beginning, and another now and then. */
 export function showPhase(phase: string, done: number, total: number, detail: string): void {
+  const share = Math.round((100 * done) / Math.max(1, total));
   if (!process.stderr.isTTY) {
+    const now = performance.now();
     if (shownPhase !== phase) process.stderr.write(`${phase} …\n`);
+    else if (now - shownAt > LINE_EVERY) process.stderr.write(`${phase} ${share} % ${detail}\n`);
+    else return;
     shownPhase = phase;
+    shownAt = now;
     return;
   }
-  const share = Math.round((100 * done) / Math.max(1, total));
   process.stderr.write(`\r\x1b[K${phase} ${share} % ${detail}${done >= total ? '\n' : ''}`);
 }
 

@@ -37,6 +37,9 @@ const CHECK: MethodPhase = {
   purpose: 'which of the new objects the model now says',
 };
 
+/** Requests that are tokenised between two checkpoints: thousands take seconds. */
+const TOKENISED_AT_ONCE = 64;
+
 /** Of edits that cannot take so many are named. */
 const MOST_OBJECTIONS = 3;
 
@@ -84,7 +87,7 @@ export async function runEdit(
   const method = methodOf(options.method ?? DEFAULT_METHOD, session.methods);
   const settings = validateSettings(method, wanted, model.config);
   // Before the contexts and the statistics, which can take minutes.
-  validateRequests(requests, tokenizer, model.config.contextLength);
+  await validateRequests(requests, tokenizer, model.config.contextLength, job);
   for (const text of objectionsTo(session, method, settings, requests)) onEvent({ kind: 'note', text });
   const { contextSeed, secondMoments } = method.needs(settings);
   const seconds: Record<string, number> = {};
@@ -171,11 +174,19 @@ export async function runEdit(
 
 /**
  * Refuses an empty list and every request that cannot be edited.
- * @throws EngineError ('input'), RequestError
+ * @throws EngineError ('input'), RequestError, CancelledError
  */
-function validateRequests(requests: readonly EditRequest[], tokenizer: ModelTokenizer, contextLength: number): void {
+async function validateRequests(
+  requests: readonly EditRequest[],
+  tokenizer: ModelTokenizer,
+  contextLength: number,
+  job: Job,
+): Promise<void> {
   if (requests.length === 0) throw new EngineError('input', 'There is no edit to make.', { next: 'Add an edit.' });
-  for (const request of requests) validateRequest(request, tokenizer, contextLength);
+  for (const [i, request] of requests.entries()) {
+    if (i % TOKENISED_AT_ONCE === 0) await checkpoint(job);
+    validateRequest(request, tokenizer, contextLength);
+  }
 }
 
 /**

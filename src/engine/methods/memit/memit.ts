@@ -1,6 +1,7 @@
 /** MEMIT (Meng et al. 2023, "Mass-Editing Memory in a Transformer"; reference: kmeng01/memit). */
 import { EditedWeights } from '../../model/weight-set.ts';
-import { buildEditPrompts } from '../../targets/prompts.ts';
+import { checkpoint } from '../../job.ts';
+import { buildEditPrompts, type EditPrompts } from '../../targets/prompts.ts';
 import { optimizeTargets } from '../../targets/optimize.ts';
 import type { StepLosses } from '../../targets/losses.ts';
 import { assertLayers } from '../setting-fields.ts';
@@ -8,6 +9,9 @@ import type { EditingMethod } from '../method.ts';
 import { memitPreset } from './presets.ts';
 import { memitSettingsSchema, type MemitSettings } from './settings.ts';
 import { spreadUpdates } from './spread.ts';
+
+/** Edits whose prompts are made between two checkpoints. */
+const TOKENISED_AT_ONCE = 16;
 
 export const memit: EditingMethod<MemitSettings> = {
   id: 'memit',
@@ -32,7 +36,12 @@ export const memit: EditingMethod<MemitSettings> = {
 
   async run({ model, tokenizer, weights, contexts, statistics, keptTargets }, requests, settings, job, onEvent) {
     const { contextLength } = model.config;
-    const prompts = requests.map((request) => buildEditPrompts(request, contexts, tokenizer, contextLength));
+    const prompts: EditPrompts[] = [];
+    for (const request of requests) {
+      // Thousands, in all contexts, take seconds.
+      if (prompts.length % TOKENISED_AT_ONCE === 0) await checkpoint(job);
+      prompts.push(buildEditPrompts(request, contexts, tokenizer, contextLength));
+    }
     const total = requests.length * settings.steps;
     const losses: StepLosses[] = [];
     let evaluated = 0;
