@@ -1,14 +1,18 @@
 /** Time left of a job with several phases. */
 
-/** Seconds from the share of the phase that is done; the first hundredth is too noisy to go by. */
+/** Of the work that was left when a phase was first told of, the share that is too noisy to go by. */
+const NOISY = 0.01;
+
+/** Seconds from the pace since the phase was first told of: what was there by then, from an earlier run say, took no time of this one. */
 export function estimator(): (phase: string, done: number, total: number) => number | null {
-  const starts = new Map<string, number>();
+  const starts = new Map<string, { readonly at: number; readonly done: number }>();
   return (phase, done, total) => {
     const now = performance.now();
-    const start = starts.get(phase) ?? now;
+    const start = starts.get(phase) ?? { at: now, done };
     starts.set(phase, start);
-    const share = done / total;
-    if (share >= 1) return 0;
-    return share > 0.01 ? ((now - start) / 1000) * (1 / share - 1) : null;
+    if (done >= total) return 0;
+    const made = done - start.done;
+    if (made <= NOISY * (total - start.done)) return null;
+    return ((now - start.at) / 1000) * ((total - done) / made);
   };
 }

@@ -19,6 +19,8 @@ interface EditResultProps {
 
 export function EditResult({ number, edit, startsOpen, enabled }: EditResultProps) {
   const [open, setOpen] = useState(startsOpen);
+  // What the model said before this patch, not what a list has for true.
+  const said = edit.before.at(0)?.token.trim();
   return (
     <details
       className={`${panel.card} ${styles.result}`}
@@ -30,7 +32,7 @@ export function EditResult({ number, edit, startsOpen, enabled }: EditResultProp
         <h3>
           {number}. <span className={styles.subject}>{edit.subject}</span> →{' '}
           <span className={styles.object}>{edit.object}</span>
-          {edit.trueObject !== null && <span className={styles.was}> was {edit.trueObject}</span>}
+          {said !== undefined && <span className={styles.was}> was {said}</span>}
         </h3>
         <Mark pass={edit.pass} words={['took', 'did not take']} />
       </summary>

@@ -37,6 +37,7 @@ function Traced({ view }: { view: TraceView }) {
   const bandFirst = useStore((state) => bandOf(state)?.first ?? null);
   const bandLast = useStore((state) => bandOf(state)?.last ?? null);
   const layerCount = useStore((state) => state.model?.layerCount ?? 0);
+  const window = useStore((state) => state.traced?.settings.window ?? 0);
   const grid = gridOf(view.grids, shown);
   const table = useMemo(() => (grid ? gridTable(view, grid) : null), [view, grid]);
   const band = bandFirst === null || bandLast === null ? null : { first: bandFirst, last: bandLast };
@@ -45,6 +46,12 @@ function Traced({ view }: { view: TraceView }) {
       <Sentence view={view} />
       <Stale />
       {grid && <KindSwitch grids={view.grids} shown={grid} />}
+      {grid && grid.kind !== 'hidden' && 2 * window >= layerCount && (
+        <p className={styles.note}>
+          Every cell restores a window of {window} of the model’s {layerCount} layers: cells beside each other restore
+          nearly the same, and the map says little about single layers.
+        </p>
+      )}
       <HeatMap
         // Another prompt is read from its own beginning.
         key={view.prompt}
