@@ -51,7 +51,9 @@ export class ReferenceTexts {
   static parse(content: string): ReferenceTexts {
     const byObject = new Map<string, string[]>();
     const add = (key: string, more: readonly string[]): void => {
-      byObject.set(key, [...(byObject.get(key) ?? []), ...more]);
+      const texts = byObject.get(key);
+      if (texts) for (const text of more) texts.push(text);
+      else byObject.set(key, [...more]);
     };
     rowsOf(content).forEach((row, i) => {
       if ('fault' in row) throw new EngineError('input', `Reference text ${i + 1}: ${row.fault}.`);

@@ -38,12 +38,15 @@ export function createFamily(
   tensors: TensorNames,
   families: readonly FamilyDefinition[] = FAMILIES,
 ): Family {
-  const type = typeof config === 'object' && config !== null && 'model_type' in config ? config.model_type : undefined;
-  const definition = families.find(({ modelTypes }) => modelTypes.includes(String(type)));
+  const type = typeof config === 'object' && config !== null && 'model_type' in config ? config.model_type : null;
+  const definition = families.find(({ modelTypes }) => typeof type === 'string' && modelTypes.includes(type));
   if (definition) return definition.create(config, tensors);
   const types = families.flatMap(({ modelTypes }) => modelTypes);
-  throw new ModelError(
-    `The architecture “${String(type)}” is not supported yet; ${families.map(({ label }) => label).join(', ')} models are.`,
-    { next: `Open a folder whose config.json has "model_type": ${types.map((each) => `"${each}"`).join(' or ')}.` },
-  );
+  const what =
+    typeof type === 'string'
+      ? `The architecture “${type}” is not supported yet`
+      : 'config.json names no architecture (model_type)';
+  throw new ModelError(`${what}; ${families.map(({ label }) => label).join(', ')} models are supported.`, {
+    next: `Open a folder whose config.json has "model_type": ${types.map((each) => `"${each}"`).join(' or ')}.`,
+  });
 }

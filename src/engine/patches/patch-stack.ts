@@ -13,6 +13,9 @@ interface Snapshot {
   readonly entries: readonly StackEntry[];
 }
 
+/** Changes that can be taken back: each may hold a patch that nothing else does. */
+const MOST_UNDONE = 50;
+
 export class PatchStack {
   #entries: readonly StackEntry[];
   #undo: Snapshot[] = [];
@@ -83,6 +86,7 @@ export class PatchStack {
 
   #change(label: string, entries: readonly StackEntry[]): void {
     this.#undo.push({ label, entries: this.#entries });
+    if (this.#undo.length > MOST_UNDONE) this.#undo.shift();
     this.#entries = entries;
   }
 }

@@ -38,6 +38,13 @@ const configSchema = z.looseObject({
 type TokenizerJson = z.infer<typeof tokenizerSchema>;
 type TokenizerConfig = z.infer<typeof configSchema>;
 
+/** What the library of the models says; where it trips over a form that it did not look for, that says nothing to a reader. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof TypeError || cause instanceof RangeError)
+    return 'one of its parts has another form than tokenizers’ files have.';
+  return messageOf(cause).replace(/\bundefined\b/, '(none)');
+}
+
 /** End-of-text tokens of the families that ship without a tokenizer_config.json. */
 const USUAL_END_OF_TEXT = ['<|endoftext|>', '</s>', '<|end_of_text|>', '<eos>'];
 
@@ -99,7 +106,7 @@ export class ModelTokenizer {
       return new ModelTokenizer(json, config);
     } catch (cause) {
       if (cause instanceof ModelError) throw cause;
-      throw new ModelError(`tokenizer.json cannot be read: ${messageOf(cause)}`, {
+      throw new ModelError(`tokenizer.json cannot be read: ${reasonOf(cause)}`, {
         cause,
         next: 'Use the tokenizer.json that belongs to the model.',
       });
