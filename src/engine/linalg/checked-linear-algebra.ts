@@ -1,4 +1,5 @@
 /** What both implementations share: operands are checked here, and handed on with their shapes. */
+import type { Job } from '../job.ts';
 import type { Device } from '../runtime/device.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import type {
@@ -50,8 +51,8 @@ export abstract class CheckedLinearAlgebra implements LinearAlgebra {
     return this.computeSolveTriangular(l, b, transpose, triangularShape(l, b));
   }
 
-  async factorCovariance(covariance: Tensor): Promise<CovarianceFactor> {
-    return this.computeFactorCovariance(covariance, squareSize('factorCovariance', covariance));
+  async factorCovariance(covariance: Tensor, job: Job = {}): Promise<CovarianceFactor> {
+    return this.computeFactorCovariance(covariance, squareSize('factorCovariance', covariance), job);
   }
 
   async solveRegularized(
@@ -59,9 +60,10 @@ export abstract class CheckedLinearAlgebra implements LinearAlgebra {
     covarianceWeight: number,
     keys: Tensor,
     factor: CovarianceFactor | null = null,
+    job: Job = {},
   ): Promise<RegularizedSolve> {
     const shape = regularizedShape(covariance, keys);
-    return this.computeSolveRegularized(covariance, covarianceWeight, keys, factor, shape);
+    return this.computeSolveRegularized(covariance, covarianceWeight, keys, factor, shape, job);
   }
 
   async crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Promise<LossAndGradient> {
@@ -119,7 +121,7 @@ export abstract class CheckedLinearAlgebra implements LinearAlgebra {
     shape: SystemShape,
   ): Promise<Tensor>;
 
-  protected abstract computeFactorCovariance(covariance: Tensor, size: number): Promise<CovarianceFactor>;
+  protected abstract computeFactorCovariance(covariance: Tensor, size: number, job: Job): Promise<CovarianceFactor>;
 
   protected abstract computeSolveRegularized(
     covariance: Tensor,
@@ -127,6 +129,7 @@ export abstract class CheckedLinearAlgebra implements LinearAlgebra {
     keys: Tensor,
     factor: CovarianceFactor | null,
     shape: SystemShape,
+    job: Job,
   ): Promise<RegularizedSolve>;
 
   protected abstract computeCrossEntropy(

@@ -2,6 +2,7 @@
  * Linear algebra in double precision: the oracle of the GPU kernels, and the product where there is no GPU. Tensors stay
  * float32; every sum is taken in float64.
  */
+import type { Job } from '../job.ts';
 import { GraphError } from '../errors.ts';
 import type { CpuDevice } from '../runtime/device.ts';
 import { Tensor } from '../runtime/tensor.ts';
@@ -13,6 +14,7 @@ import {
   allRows,
   euclidean,
   factor,
+  factorInTurns,
   mirrorLower,
   solveBackward,
   solveForward,
@@ -82,9 +84,13 @@ export class CpuLinearAlgebra extends CheckedLinearAlgebra {
     return Tensor.fromData(Float32Array.from(transposed(rows, count, size)), [size, count]);
   }
 
-  protected override async computeFactorCovariance(covariance: Tensor, size: number): Promise<CovarianceFactor> {
+  protected override async computeFactorCovariance(
+    covariance: Tensor,
+    size: number,
+    job: Job,
+  ): Promise<CovarianceFactor> {
     const l = Float64Array.from(covariance.floats);
-    factor(l, size);
+    await factorInTurns(l, size, job);
     return new CpuCovarianceFactor(l);
   }
 
@@ -94,6 +100,7 @@ export class CpuLinearAlgebra extends CheckedLinearAlgebra {
     keys: Tensor,
     known: CovarianceFactor | null,
     shape: SystemShape,
+    job: Job,
   ): Promise<RegularizedSolve> {
     return solveRegularized(
       shape,
@@ -101,6 +108,7 @@ export class CpuLinearAlgebra extends CheckedLinearAlgebra {
       covarianceWeight,
       keys.floats,
       known as CpuCovarianceFactor | null,
+      job,
     );
   }
 

@@ -3,6 +3,7 @@
  * both read along k, in blocks that stay in cache; matmul, Gram, Cholesky and the solves are all written with it.
  */
 import { NotPositiveDefiniteError } from '../errors.ts';
+import { checkpoint, type Job } from '../job.ts';
 
 /** Columns of k taken at once: 64 rows of two operands are then 256 KiB, which fits the second-level cache. */
 const DEPTH_BLOCK = 256;
@@ -171,6 +172,26 @@ export function mirrorLower(a: Float32Array | Float64Array, size: number): void 
  * @throws NotPositiveDefiniteError
  */
 export function factor(a: Float64Array, size: number): void {
+  const steps = factorSteps(a, size);
+  while (!steps.next().done);
+}
+
+/** Between two checkpoints of {@link factorInTurns}, in ms. */
+const TURN = 100;
+
+/** {@link factor}, which takes minutes for wide layers, with checkpoints. @throws NotPositiveDefiniteError, CancelledError */
+export async function factorInTurns(a: Float64Array, size: number, job: Job): Promise<void> {
+  let began = performance.now();
+  const steps = factorSteps(a, size);
+  while (!steps.next().done) {
+    if (performance.now() - began < TURN) continue;
+    await checkpoint(job);
+    began = performance.now();
+  }
+}
+
+/** Goes on from block to block, each of a few milliseconds at most. */
+function* factorSteps(a: Float64Array, size: number): Generator<undefined, void> {
   const rows = allRows(a, size, size);
   for (let i = 0; i < size; i += ROW_BLOCK) {
     const count = Math.min(ROW_BLOCK, size - i);
@@ -183,6 +204,7 @@ export function factor(a: Float64Array, size: number): void {
           a[r * size + s] = (a[r * size + s] - product) / a[s * size + s];
         }
       }
+      yield;
     }
     addProducts(slice(rows, i, count, i), own, own, i, -1, true);
     for (let r = i; r < i + count; r += 1) {

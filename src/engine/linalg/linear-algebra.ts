@@ -6,6 +6,7 @@
  * shapes or types than described are refused with a GraphError, and so is a tensor that is written and read at once.
  * Shapes: u = edits, F = MLP intermediate size, D = hidden size, V = vocabulary, n = rows.
  */
+import type { Job } from '../job.ts';
 import type { Device } from '../runtime/device.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 
@@ -75,21 +76,22 @@ export interface LinearAlgebra {
   /** X with L·X = B, or Lᵀ·X = B when `transpose`. L is [n, n] lower, B is [n, m]. */
   solveTriangular(l: Tensor, b: Tensor, transpose?: boolean): Promise<Tensor>;
 
-  /** Factors C [F, F] once for many {@link solveRegularized}. Throws NotPositiveDefiniteError. */
-  factorCovariance(covariance: Tensor): Promise<CovarianceFactor>;
+  /** Factors C [F, F] once for many {@link solveRegularized}. Throws NotPositiveDefiniteError, and CancelledError where it takes long. */
+  factorCovariance(covariance: Tensor, job?: Job): Promise<CovarianceFactor>;
 
   /**
    * The rows a_e with (λC + KᵀK) a_e = k_e, for K [u, F] (one key per row) and C [F, F]. MEMIT's update is Δ = RᵀA with these rows:
    * equation 14 of Meng et al., "Mass-Editing Memory in a Transformer" (2023), Δ = RKᵀ(C₀ + KKᵀ)⁻¹ with keys in columns and C₀ = λC,
    * solved for as `adj_k` in memit/memit_main.py of the reference (kmeng01/memit).
    * With the factor of C, nothing of size F is factored: A = (λC)⁻¹K(1 + Kᵀ(λC)⁻¹K)⁻¹ in columns (Woodbury's identity), then refined as
-   * without it; where float32 is too coarse for that, the factor is left aside. Throws NotPositiveDefiniteError.
+   * without it; where float32 is too coarse for that, the factor is left aside. Throws NotPositiveDefiniteError, and CancelledError where a factorisation takes long.
    */
   solveRegularized(
     covariance: Tensor,
     covarianceWeight: number,
     keys: Tensor,
     factor?: CovarianceFactor | null,
+    job?: Job,
   ): Promise<RegularizedSolve>;
 
   /** Cross entropy −log softmax(logits)[target] per row (unweighted), gradient of Σ weight·loss. targets int32 [n], weights [n]. */

@@ -1,5 +1,6 @@
 /** The second moments that a run needs, from the nearest source that has them, and their factors; kept in memory once they are there. */
 import { EngineError, NotPositiveDefiniteError } from '../errors.ts';
+import type { Job } from '../job.ts';
 import type { CovarianceFactor, LinearAlgebra } from '../linalg/linear-algebra.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import type { SecondMoment, SecondMomentOptions } from './second-moment.ts';
@@ -10,7 +11,7 @@ export interface LayerStatistics {
   /** C, [F, F]; stays its owner's. */
   readonly covarianceOf: (layer: number) => Promise<Tensor>;
   /** The factor of C where there is one at hand. */
-  readonly factorOf?: (layer: number) => Promise<CovarianceFactor | null>;
+  readonly factorOf?: (layer: number, job?: Job) => Promise<CovarianceFactor | null>;
 }
 
 /** Bytes of float32 that a layer's factor may take to be kept; statistics so large are factored in every run. */
@@ -43,12 +44,12 @@ export class Covariances implements LayerStatistics {
   };
 
   /** The factor of a layer's C, made at the first call and kept; null where there is none, or it would be too large. */
-  factorOf = async (layer: number): Promise<CovarianceFactor | null> => {
+  factorOf = async (layer: number, job: Job = {}): Promise<CovarianceFactor | null> => {
     const known = this.#factors.get(layer);
     if (known !== undefined) return known;
     const covariance = await this.covarianceOf(layer);
     if (4 * covariance.size > LARGEST_FACTOR) return null;
-    const factor = await this.#linalg.factorCovariance(covariance).catch((error: unknown) => {
+    const factor = await this.#linalg.factorCovariance(covariance, job).catch((error: unknown) => {
       if (error instanceof NotPositiveDefiniteError) return null;
       throw error;
     });

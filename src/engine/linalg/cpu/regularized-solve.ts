@@ -1,4 +1,5 @@
 /** The rows a with (λC + KᵀK)·a = k in double precision: by the system's own factor or by the factor of C, then refined once. */
+import type { Job } from '../../job.ts';
 import { Tensor } from '../../runtime/tensor.ts';
 import {
   addLowerGram,
@@ -6,6 +7,7 @@ import {
   allRows,
   euclidean,
   factor,
+  factorInTurns,
   regularizedResidual,
   solveBackward,
   solveForward,
@@ -35,20 +37,21 @@ type Solve = (rows: Float64Array) => Float64Array;
  * @param covarianceWeight λ
  * @param keys K, [count, size]
  * @param known the factor of C; without it the whole system is factored
- * @throws NotPositiveDefiniteError
+ * @throws NotPositiveDefiniteError, CancelledError
  */
-export function solveRegularized(
+export async function solveRegularized(
   shape: SystemShape,
   covariance: Float32Array,
   covarianceWeight: number,
   keys: Float32Array,
   known: CpuCovarianceFactor | null,
-): RegularizedSolve {
+  job: Job,
+): Promise<RegularizedSolve> {
   const { count, size } = shape;
   const k = Float64Array.from(keys);
   const solve = known
     ? woodburySolve(shape, known.l, covarianceWeight, k)
-    : directSolve(shape, covariance, covarianceWeight, keys);
+    : await directSolve(shape, covariance, covarianceWeight, keys, job);
   const residualOf = (solution: Float64Array): Float64Array =>
     regularizedResidual(covariance, covarianceWeight, k, solution, count, size);
   const scale = euclidean(k) || 1;
@@ -66,17 +69,18 @@ export function solveRegularized(
 }
 
 /** With the factor of the system's own matrix. */
-function directSolve(
+async function directSolve(
   { count, size }: SystemShape,
   covariance: Float32Array,
   covarianceWeight: number,
   keys: Float32Array,
-): Solve {
+  job: Job,
+): Promise<Solve> {
   // Not from() with a function: that collects the values in a list first, which a matrix of some size is too long for.
   const l = new Float64Array(covariance);
   for (let i = 0; i < l.length; i += 1) l[i] *= covarianceWeight;
   addLowerGram(l, keys, count, size);
-  factor(l, size);
+  await factorInTurns(l, size, job);
   return (rows) => {
     solveForward(l, rows, count, size);
     solveBackward(l, rows, count, size);

@@ -76,7 +76,8 @@ export async function spreadUpdates(
         covariance,
         settings.covarianceWeight,
         keys,
-        prompts.length * FACTOR_GAIN <= intermediateSize ? await factorOf?.(layer) : null,
+        prompts.length * FACTOR_GAIN <= intermediateSize ? await factorOf?.(layer, job) : null,
+        job,
       );
       scope.track(solution);
       if (!(relativeResidual <= MOST_RESIDUAL)) {
