@@ -1,5 +1,5 @@
 /** Files that the user names on the command line to be read. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
@@ -21,13 +21,23 @@ export function collectPaths(value: string, before: string[]): string[] {
 
 /** In whatever encoding it is; one that is guessed is told on standard error. @throws EngineError ('input') */
 export async function readText(file: string): Promise<string> {
-  const bytes = await readFile(file).catch(() => {
-    throw unreadable(file);
+  const bytes = await readWhole(file).catch((cause: unknown) => {
+    throw cause instanceof EngineError ? cause : unreadable(file);
   });
   const { text, encoding } = decodeText(bytes);
   if (encoding === GUESSED_ENCODING)
     process.stderr.write(`${basename(file)} is no UTF-8: it is read as ${encoding}.\n`);
   return text;
+}
+
+/** What the program is given on its standard input, by the names that shells have for it. */
+const STANDARD_INPUT = /^\/dev\/(stdin|fd\/\d+)$/;
+
+/** Not of a device, which may have no end, nor of a pipe but those that a shell makes. */
+async function readWhole(file: string): Promise<Uint8Array> {
+  if (!STANDARD_INPUT.test(file) && !(await stat(file)).isFile())
+    throw new EngineError('input', `“${file}” is no file.`, { next: 'Give the name of a file, or /dev/stdin.' });
+  return readFile(file);
 }
 
 /** @throws EngineError ('input') */

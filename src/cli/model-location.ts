@@ -6,7 +6,7 @@ import { path } from './files.ts';
 import { modelAt } from './folder-source.ts';
 import { hubModel } from './hub/hub-model.ts';
 import { hubSettings } from './hub/hub-settings.ts';
-import { showDownload } from './progress.ts';
+import { showDownload, showNote } from './progress.ts';
 
 /**
  * What lies on this machine counts before a model of the hub with the same name. A name without an owner is a folder's.
@@ -19,6 +19,6 @@ export async function modelNamed(text: string): Promise<ModelSource> {
   if (isHere || !name?.id.includes('/')) return modelAt(local);
   return hubModel(name, hubSettings(), {
     onProgress: showDownload,
-    onNote: (note) => process.stderr.write(`${note}\n`),
+    onNote: showNote,
   });
 }

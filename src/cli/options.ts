@@ -1,9 +1,9 @@
 /** What commands have in common: the model, what runs it, and values of options. */
 import { Option, InvalidArgumentError, type Command } from 'commander';
-import { z } from 'zod';
 import type { EditOptions } from '../engine/session/editing.ts';
 import { openSession, type OpenOptions } from '../engine/session/open.ts';
 import type { ModelSession } from '../engine/session/session.ts';
+import { contextsSchema } from '../engine/targets/contexts.ts';
 import { AnswerFiles } from './answer-files.ts';
 import { startNodeBackend, type BackendName } from './backend.ts';
 import { collectPaths, path, readForm } from './files.ts';
@@ -11,7 +11,7 @@ import { fileSource } from './folder-source.ts';
 import { CachedStatistics } from './folder-statistics.ts';
 import { FolderTargets } from './folder-targets.ts';
 import { modelNamed } from './model-location.ts';
-import { showNeeds } from './progress.ts';
+import { showNeeds, showNote, showPhase } from './progress.ts';
 import { referenceData } from './reference-data.ts';
 
 export interface ModelOptions {
@@ -62,8 +62,6 @@ export function addRunOptions(command: Command): Command {
     .option('--fresh', 'search every target, also those that an earlier run of the same edits found', false);
 }
 
-const contextsSchema = z.array(z.string()).min(1);
-
 /** What {@link addRunOptions} read. @throws EngineError ('input') */
 export async function runOptionsOf({
   contexts,
@@ -77,6 +75,9 @@ export async function runOptionsOf({
   };
 }
 
+/** A model that is open by then needs no word. */
+const SOON_MS = 2000;
+
 /** Opens the model, and closes it after `body`. */
 export async function withSession(
   { model, backend }: ModelOptions,
@@ -84,17 +85,19 @@ export async function withSession(
   body: (session: ModelSession) => Promise<void>,
 ): Promise<void> {
   const host = await startNodeBackend(backend);
-  if (host.note !== null) process.stderr.write(`${host.note}\n`);
+  if (host.note !== null) showNote(host.note);
   try {
     let told = false;
+    const began = performance.now();
     const session = await openSession(await modelNamed(model), host, {
       data: referenceData(),
       answerStore: new AnswerFiles(),
       statisticsStore: new CachedStatistics(),
       targetStore: new FolderTargets(),
-      onProgress: ({ needs }) => {
+      onProgress: ({ needs, stage, file, loadedBytes, totalBytes }) => {
         if (needs && !told) showNeeds(needs, host.runtime.device.kind);
         told ||= needs !== undefined;
+        if (performance.now() - began > SOON_MS) showPhase(stage, loadedBytes, totalBytes, file);
       },
       ...options,
     });

@@ -31,6 +31,11 @@ export function showKeptTargets({ keptTargets }: Pick<RunReport, 'keptTargets'>,
   process.stderr.write(`Of ${edits} targets an earlier run had found ${keptTargets}; --fresh searches them all.\n`);
 }
 
+/** A line of its own. */
+export function showNote(note: string): void {
+  process.stderr.write(`${note}\n`);
+}
+
 export function showCount(phase: string, done: number, total: number): void {
   showPhase(phase, done, total, `${done} of ${total}`);
 }

@@ -6,7 +6,7 @@ import type { GridSpec, TraceKind, TraceSettings } from '../engine/tracing/setti
 import type { PromptTrace, TraceBaseline } from '../engine/tracing/trace.ts';
 import type { Tracer, TraceRequest } from '../engine/tracing/tracer.ts';
 import type { ModelSession } from '../engine/session/session.ts';
-import { templateOf } from '../engine/tokens/template.ts';
+import { placeSubject } from '../engine/tokens/template.ts';
 import { showCount } from './progress.ts';
 
 /** Kinds by the names the command line and the reference give them. */
@@ -32,23 +32,25 @@ const promptsSchema = z
 
 /**
  * @param value JSON of known_1000's form: the subject stands in the prompt, or {} in its place
+ * @param onNote what is taken otherwise than it stands
  * @throws EngineError ('input') naming the entry at fault
  */
-export function parseTracePrompts(value: unknown): TracePrompt[] {
+export function parseTracePrompts(value: unknown, onNote: (note: string) => void): TracePrompt[] {
   const parsed = promptsSchema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new EngineError('input', `The list of prompts: ${issue.path.join('.')} ${issue.message}`);
   }
   return parsed.data.map(({ known_id: id, prompt, subject, attribute = null }, i) => {
-    if (!prompt.includes('{}') && (subject === '' || !prompt.includes(subject))) {
+    const placed = placeSubject(prompt, subject);
+    if (placed === null) {
       throw new EngineError(
         'input',
         `The list of prompts: the subject “${subject}” of entry ${i} is not in its prompt.`,
       );
     }
-    const template = prompt.includes('{}') ? prompt : templateOf(prompt, subject);
-    return { id: id ?? i, prompt: template, subject, attribute };
+    if (placed.note !== null) onNote(`Entry ${i}: ${placed.note}`);
+    return { id: id ?? i, prompt: placed.template, subject, attribute };
   });
 }
 

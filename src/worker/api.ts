@@ -57,7 +57,7 @@ export interface LoadProgress {
   file: string;
   loadedBytes: number;
   totalBytes: number;
-  /** What is happening, in words: "Downloading", "Preparing the model", "Reading statistics". */
+  /** What is happening, in words: "Downloading", "Reading the model", "Preparing the model", "Reading statistics". */
   stage: string;
   /** What the model takes on the device, once its headers are read. */
   needs?: ModelNeeds;

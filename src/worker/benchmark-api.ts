@@ -121,6 +121,10 @@ export interface BenchmarkReport {
   modelHash: string;
   /** ISO 8601. */
   measuredAt: string;
+  /** What it ran on, as the header names it. */
+  backend: string;
+  /** Of every draw: which records, neighbours and texts. */
+  seed: number;
   edits: number;
   /** Id of the run's method, and its settings; null where nothing was written. */
   method: string | null;

@@ -27,7 +27,7 @@ export function benchmarkReport(
   title: string,
   evaluation: Evaluation,
   edit: { readonly method: string; readonly settings: MethodSettings } | null,
-  seconds: number,
+  run: Pick<BenchmarkReport, 'seconds' | 'backend' | 'seed'>,
 ): BenchmarkReport {
   const { model, modelHash, patches, records, leftOut, before, after } = evaluation;
   return {
@@ -43,7 +43,7 @@ export function benchmarkReport(
     after: after && metricsOf(after),
     cases: records.map((_, i) => caseView(evaluation, i)),
     leftOut,
-    seconds,
+    ...run,
     caseFiles: caseFiles(evaluation),
     referenceJson: `${JSON.stringify(referenceForm(evaluation), null, 1)}\n`,
   };

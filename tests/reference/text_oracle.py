@@ -34,6 +34,9 @@ SENTENCES = [
     "The firm's profits – about 5% – rose in Jan. 2003. Smith & Co. paid $4.5 million [see below].",
     "“Where is it?” asked Ann. ‘Here’, said Bob’s dog… and left",
     "Wanna go? Gimme that! Lemme see; d'ye know more'n me?",
+    "He took plan B. The rest failed. Vitamin C. He went on. Section A. It works. Type I. We like it.",
+    "On the 5. of May it rained. It rained in 1999. [citation needed] Malcolm X. He died. E. coli is one.",
+    "The place is 9\ufeff° E\ufeff. It is there.",
     "It ends with an e-mail to a@b.com, a #tag, a*b and a<b>c. Yes.",
 ]
 

@@ -27,13 +27,16 @@ function tableHtml({ columns, rows }: Table): string {
 }
 
 /** All that is needed to measure the same again. */
-function circumstances({ model, modelHash, measuredAt, method, settings, leftOut, seconds }: BenchmarkReport): string {
+function circumstances(report: BenchmarkReport): string {
+  const { model, modelHash, measuredAt, method, settings, leftOut, seconds, backend, seed } = report;
   const set = Object.entries(settings ?? {}).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   const rows: Cell[][] = [
     ['model', model],
     ['SHA-256 of its config and weights', modelHash.replace(/^sha256:/, '')],
     ['measured', measuredAt],
     ['in seconds', seconds],
+    ['on', backend],
+    ['seed of the draws', seed],
     ['method', method],
     ['settings', set.length === 0 ? null : set.join(', ')],
     [

@@ -17,10 +17,17 @@ interface EditResultProps {
   enabled: boolean;
 }
 
+/** What it said before the patch: the old object where that is it, else its first word. */
+function saidBefore({ continuationBefore, trueObject }: EditComparison): string {
+  const text = continuationBefore.trim();
+  if (trueObject !== null && text.startsWith(trueObject)) return trueObject;
+  return /^[\p{L}\p{M}\p{N}'’.-]*[\p{L}\p{M}\p{N}]|^\S*/u.exec(text)?.[0] ?? '';
+}
+
 export function EditResult({ number, edit, startsOpen, enabled }: EditResultProps) {
   const [open, setOpen] = useState(startsOpen);
   // What the model said before this patch, not what a list has for true.
-  const said = edit.before.at(0)?.token.trim();
+  const said = saidBefore(edit);
   return (
     <details
       className={`${panel.card} ${styles.result}`}
@@ -32,7 +39,7 @@ export function EditResult({ number, edit, startsOpen, enabled }: EditResultProp
         <h3>
           {number}. <span className={styles.subject}>{edit.subject}</span> →{' '}
           <span className={styles.object}>{edit.object}</span>
-          {said !== undefined && <span className={styles.was}> was {said}</span>}
+          {said !== '' && <span className={styles.was}> was {said}</span>}
         </h3>
         <Mark pass={edit.pass} words={['took', 'did not take']} />
       </summary>

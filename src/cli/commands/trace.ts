@@ -5,7 +5,7 @@ import { TRACE_DEFAULTS, windowOf, type TraceKind, type TraceSettings } from '..
 import { path, readJson } from '../files.ts';
 import { writeJson } from '../outputs.ts';
 import { decimalNumber, modelCommand, parseCount, parseSeed, withSession, type ModelOptions } from '../options.ts';
-import { showPhase } from '../progress.ts';
+import { showNote, showPhase } from '../progress.ts';
 import { averageFacts, averagePrompts, KINDS, parseTracePrompts, tracePrompts } from '../trace.ts';
 
 interface TraceOptions extends ModelOptions {
@@ -51,7 +51,7 @@ async function trace(options: TraceOptions): Promise<void> {
     let result: unknown;
     if (facts !== undefined) result = await averageFacts(session, facts, settings, progress);
     else {
-      const prompts = parseTracePrompts(await readJson(options.prompts!));
+      const prompts = parseTracePrompts(await readJson(options.prompts!), showNote);
       result = await (options.average ? averagePrompts : tracePrompts)(session, prompts, settings, progress);
     }
     await writeJson(options.out, result);

@@ -188,11 +188,11 @@ function perplexityOf({ loss, tokens }: Answers): number | null {
   return tokens === 0 ? null : Math.exp(loss / tokens);
 }
 
-/** KL(p ‖ q) from log-probabilities, in nats. */
+/** KL(p ‖ q) from log-probabilities, in nats. Of two that are all but equal, rounding would make it less than 0, which it cannot be. */
 function divergence(p: Float32Array, q: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < p.length; i += 1) sum += Math.exp(p[i]) * (p[i] - q[i]);
-  return sum;
+  return Math.max(0, sum);
 }
 
 /** `count` of the items, each equally likely. */

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { EngineError } from '../errors.ts';
 import type { FactList } from '../tokens/fact-list.ts';
-import { PLACEHOLDER, templateOf } from '../tokens/template.ts';
+import { PLACEHOLDER, placeSubject } from '../tokens/template.ts';
 import { mappingOf, TABLE_FIELDS, type ColumnMapping, type TableColumns } from './columns.ts';
 import { type EvaluationRecord, recordSchema } from './records.ts';
 import { rowsOf } from './rows.ts';
@@ -200,7 +200,7 @@ function readZsre(entry: object, index: number): ReadRecord | string {
   const read = zsreSchema.safeParse(entry);
   if (!read.success) return issueOf(read.error);
   const { subject, src, answers, rephrase, loc, loc_ans: locAnswer } = read.data;
-  const found = templateIn(src, subject);
+  const found = placeSubject(src, subject);
   if (found === null) return `the subject “${subject}” does not stand in the question “${src}”`;
   const neighbours = loc && locAnswer ? [{ prompt: `${loc}?`, target: locAnswer }] : [];
   return tidied(
@@ -210,7 +210,7 @@ function readZsre(entry: object, index: number): ReadRecord | string {
       paraphrase_prompts: rephrase,
       neighborhood_prompts: neighbours,
     },
-    [...found.notes, ...(neighbours.length === 0 ? ['it has no question of locality (loc, loc_ans)'] : [])],
+    [...noted(found.note), ...(neighbours.length === 0 ? ['it has no question of locality (loc, loc_ans)'] : [])],
   );
 }
 
@@ -232,7 +232,7 @@ function readFlat(
   const known = relation === undefined ? undefined : facts?.relation(relation);
   const wording = prompt ?? known?.templates[0] ?? relation;
   if (wording === undefined) return 'the prompt is missing or not text';
-  const found = templateIn(wording, subject);
+  const found = placeSubject(wording, subject);
   if (found === null) {
     return prompt === undefined
       ? `the relation “${wording}” is none of the model’s, and holds no ${PLACEHOLDER} for the subject`
@@ -253,8 +253,12 @@ function readFlat(
       paraphrase_prompts: paraphrases,
       neighborhood_prompts: neighbours,
     },
-    [...found.notes, ...severalNote(fields.targetNew, targetNew), ...notes],
+    [...noted(found.note), ...severalNote(fields.targetNew, targetNew), ...notes],
   );
+}
+
+function noted(note: string | null): string[] {
+  return note === null ? [] : [note];
 }
 
 /** Of a list of objects the first is written, as by the reference. */
@@ -284,20 +288,6 @@ function neighboursOf({ neighbours, neighbourTruth, targetTrue, locality }: z.in
   return {
     neighbours: found,
     notes: unanswered === 0 ? [] : [`${counted(unanswered, 'neighbour')} left out: without an answer`],
-  };
-}
-
-/** The wording with {} for the subject, or null where neither stands in it. */
-function templateIn(wording: string, subject: string): { template: string; notes: string[] } | null {
-  if (wording.includes(PLACEHOLDER)) return { template: wording, notes: [] };
-  const template = templateOf(wording, subject);
-  if (template.includes(PLACEHOLDER)) return { template, notes: [] };
-  // The same letters, with accents of their own in one of the two texts (NFD).
-  const composed = templateOf(wording.normalize('NFC'), subject.normalize('NFC'));
-  if (!composed.includes(PLACEHOLDER)) return null;
-  return {
-    template: composed,
-    notes: ['its accents are written in two ways (NFC, NFD): the prompt is taken in the first'],
   };
 }
 

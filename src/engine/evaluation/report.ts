@@ -29,6 +29,7 @@ export function referenceForm(evaluation: Evaluation): object {
     num_edits: edits,
     left_out: leftOut.map(({ caseId, reason }) => ({ case_id: caseId, reason })),
     summary: { pre: summaryOf(before), ...(after && { post: summaryOf(after) }) },
+    intervals: { pre: intervalsOf(before), ...(after && { post: intervalsOf(after) }) },
     cases: records.map((_, i) => caseForm(evaluation, i)),
   };
 }
@@ -55,26 +56,43 @@ function caseForm({ records, before, after }: Evaluation, index: number): object
   };
 }
 
-/** Per cent, as the reference's summaries are: [mean, half of the 95 % interval] by its names. */
+/** Per cent, as the reference's summaries are: [mean, half of the 95 % interval] by its names, which are those of a normal distribution. */
 function summaryOf(assessment: Assessment): object {
+  const { score, ...metrics } = namedMetrics(assessment);
+  const pairs = Object.entries(metrics).map(([name, { mean, interval }]) => [name, percents(mean, interval)]);
+  return { ...Object.fromEntries(pairs), score: score === undefined ? null : percents(score.mean)[0] };
+}
+
+/** Per cent: [low, high] of the 95 % intervals, of shares Wilson's, by the same names. */
+function intervalsOf(assessment: Assessment): object {
+  const pairs = Object.entries(namedMetrics(assessment)).map(([name, { low, high }]) => [name, percents(low, high)]);
+  return Object.fromEntries(pairs) as object;
+}
+
+/** By the reference's names; those that there are. */
+function namedMetrics(assessment: Assessment): Record<string, Metric> {
   const { groups, texts, score } = metricsOf(assessment);
-  const percent = ({ mean, interval }: Metric): [number, number] => [round(100 * mean), round(100 * interval)];
-  const entries = PROMPT_GROUPS.flatMap((group): [string, [number, number]][] => {
+  const entries = PROMPT_GROUPS.flatMap((group): [string, Metric][] => {
     const metrics = groups[group];
     if (!metrics) return [];
     const { success, magnitude, accuracy, tokenAccuracy } = metrics;
-    if (!success || !magnitude) return [[`${group}_acc`, percent(tokenAccuracy)]];
+    if (!success || !magnitude) return [[`${group}_acc`, tokenAccuracy]];
     return [
-      [`${group}_success`, percent(success)],
-      [`${group}_diff`, percent(magnitude)],
-      [`${group}_acc`, percent(accuracy)],
+      [`${group}_success`, success],
+      [`${group}_diff`, magnitude],
+      [`${group}_acc`, accuracy],
     ];
   });
-  const written = {
-    ...(texts && { ngram_entropy: percent(texts.fluency) }),
-    ...(texts?.consistency && { reference_score: percent(texts.consistency) }),
+  return {
+    ...Object.fromEntries(entries),
+    ...(texts && { ngram_entropy: texts.fluency }),
+    ...(texts?.consistency && { reference_score: texts.consistency }),
+    ...(score && { score }),
   };
-  return { ...Object.fromEntries(entries), ...written, score: score === null ? null : round(100 * score.mean) };
+}
+
+function percents(...shares: number[]): number[] {
+  return shares.map((share) => round(100 * share));
 }
 
 function round(value: number): number {

@@ -55,21 +55,33 @@ const STARTERS = new Set(
   ).split(' '),
 );
 
+/** Of the next word no more is looked at. */
+const LONGEST_WORD = 64;
+
+/** Single letters among them. As initials they never end a sentence; other letters do where no name follows. */
+const LETTERS = new Set('cdefghklmnprstvw');
+
 /**
- * Sentences as Punkt finds them (Kiss and Strunk 2006), with short lists in place of its statistics: a period ends one unless its
- * word is an abbreviation, an initial or dots, and then where the next word is capitalised and is no name.
+ * Sentences as Punkt finds them (Kiss and Strunk 2006, section 4), with short lists in place of its statistics: a period ends one unless its
+ * word is an abbreviation, an initial, a number before a small letter, or dots, and then where the next word is capitalised and is no name.
  */
 function sentencesOf(text: string): string[] {
   const sentences: string[] = [];
   let start = 0;
-  for (const { 0: end, 1: word, index } of text.matchAll(/([^\s[]*[.?!])["'»”’)\]}]*(?:\s+|(?=\[))/gu)) {
-    const next = /^["'«“‘([{]*([\p{L}\p{N}]*)/u.exec(text.slice(index + end.length))?.[1] ?? '';
+  for (const { 0: end, 1: word, index } of text.matchAll(
+    /([^\p{White_Space}[]*[.?!])["'»”’)\]}]*(?:\p{White_Space}+|(?=\[))/gu,
+  )) {
+    const rest = text.slice(index + end.length, index + end.length + LONGEST_WORD);
+    const next = /^["'«“‘([{]*([\p{L}\p{N}]*)/u.exec(rest)?.[1] ?? '';
     const bare = word.replace(/^["'«“‘([{]+/u, '');
     const stem = bare.slice(0, -1).toLowerCase();
     const last = stem.split('-').at(-1) ?? '';
+    const period = bare.endsWith('.');
+    if (period && LETTERS.has(stem)) continue;
+    const ordinal = /^-?[.,]?\d[\d,.-]*$/.test(stem) && /^\p{Ll}/u.test(rest);
     const open =
-      bare.endsWith('.') &&
-      (/^\p{L}$/u.test(stem) || bare.endsWith('..') || ABBREVIATIONS.has(stem) || ABBREVIATIONS.has(last));
+      period &&
+      (/^\p{L}$/u.test(stem) || ordinal || bare.endsWith('..') || ABBREVIATIONS.has(stem) || ABBREVIATIONS.has(last));
     if (open && !(/^\p{Lu}/u.test(next) && STARTERS.has(next.toLowerCase()))) continue;
     sentences.push(text.slice(start, index + end.length));
     start = index + end.length;
@@ -81,7 +93,7 @@ function sentencesOf(text: string): string[] {
 export function treebankWords(text: string): string[] {
   return sentencesOf(text).flatMap((sentence) => {
     const spaced = TREEBANK.reduce((words, [pattern, by]) => words.replace(pattern, by), sentence.trim());
-    return spaced.split(/\s+/u).filter((word) => word !== '');
+    return spaced.split(/\p{White_Space}+/u).filter((word) => word !== '');
   });
 }
 

@@ -62,18 +62,31 @@ export async function comparePatch(
   }
 }
 
-/** Whether a model answers each request's prompt with its new object. @throws CancelledError */
+/** Requests that are tokenised and asked between two words of progress. */
+const ASKED_AT_ONCE = 512;
+
+/**
+ * Whether a model answers each request's prompt with its new object.
+ * @param onAsked how many are
+ * @throws CancelledError
+ */
 export async function answersOf(
   { model, tokenizer }: ModelSession,
   weights: WeightSet,
   requests: readonly EditRequest[],
   signal?: AbortSignal,
+  onAsked?: (done: number) => void,
 ): Promise<RequestAnswer[]> {
-  const items = requests.map((request) =>
-    promptAnswer(tokenizer, fillPrompt(request.prompt, request.subject), targetText(request)),
-  );
-  const scores = await scoreAnswers(model, weights, items, signal);
-  return scores.map(({ says, logProbability, top }) => ({ says, probability: Math.exp(logProbability), top }));
+  const answers: RequestAnswer[] = [];
+  while (answers.length < requests.length) {
+    const items = requests
+      .slice(answers.length, answers.length + ASKED_AT_ONCE)
+      .map((request) => promptAnswer(tokenizer, fillPrompt(request.prompt, request.subject), targetText(request)));
+    for (const { says, logProbability, top } of await scoreAnswers(model, weights, items, signal))
+      answers.push({ says, probability: Math.exp(logProbability), top });
+    onAsked?.(answers.length);
+  }
+  return answers;
 }
 
 /** A free prompt: the unedited model beside the model as it is now. @throws RequestError, CancelledError */

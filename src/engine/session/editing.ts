@@ -16,7 +16,7 @@ import type { TargetSettings } from '../targets/target.ts';
 import { locateSubject } from '../tokens/lookup.ts';
 import { validateRequest, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
-import { answersOf, type RequestAnswer } from './asking.ts';
+import { answersOf } from './asking.ts';
 import type { ModelSession } from './session.ts';
 
 /** What comes before a method's own phases, where it needs them. */
@@ -136,7 +136,6 @@ export async function runEdit(
     statistics: covariances,
     ...(targetStore && { keptTargets }),
   };
-  const before = await answersOf(session, weights, requests, job.signal);
   clock();
   const result = await method.run(context, requests, settings, job, onEvent).catch((error: unknown) => {
     if (error instanceof EngineError) tellKept(error, kept, requests.length);
@@ -145,8 +144,9 @@ export async function runEdit(
   const found = kept as KeptTargets | null;
   if (found?.failure) onEvent({ kind: 'note', text: `${found.failure.message} ${found.failure.next}` });
   clock();
-  phase(CHECK, 0, 1, '');
-  const outcomes = await outcomesOf(session, weights, result.deltas, requests, before, job);
+  const outcomes = await outcomesOf(session, weights, result.deltas, requests, job, (done) => {
+    phase(CHECK, done, 2 * requests.length, '');
+  });
   phase(CHECK, 1, 1, `${outcomes.filter(({ says }) => says).length} of ${requests.length} are said`);
   const report: RunReport = {
     losses: result.losses,
@@ -216,19 +216,21 @@ function objectionsTo(
   ];
 }
 
-/** Asks the model as the deltas leave it. */
+/** Asks the model without the deltas and as they leave it. */
 async function outcomesOf(
   session: ModelSession,
   weights: WeightSet,
   deltas: readonly WeightDelta[],
   requests: readonly EditRequest[],
-  before: readonly RequestAnswer[],
   { signal }: Job,
+  onAsked: (done: number) => void,
 ): Promise<EditOutcome[]> {
+  onAsked(0);
+  const before = await answersOf(session, weights, requests, signal, onAsked);
   const edited = new EditedWeights(weights);
   try {
     await addDeltas(session.model, edited, deltas);
-    const answers = await answersOf(session, edited, requests, signal);
+    const answers = await answersOf(session, edited, requests, signal, (done) => onAsked(requests.length + done));
     return answers.map(({ says, probability, top }, i) => ({
       saidBefore: before[i].says,
       probabilityBefore: before[i].probability,

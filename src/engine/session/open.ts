@@ -30,7 +30,7 @@ import { parseEditingNotes, type EditingNotes } from './editing-notes.ts';
 import { ModelSession, type StatisticsText } from './session.ts';
 
 export interface OpenProgress {
-  readonly stage: 'Downloading' | 'Preparing the model' | 'Reading statistics';
+  readonly stage: 'Downloading' | 'Reading the model' | 'Preparing the model' | 'Reading statistics';
   readonly file: string;
   readonly loadedBytes: number;
   readonly totalBytes: number;
@@ -91,7 +91,9 @@ export async function openSession(
     onProgress?.({ stage: 'Preparing the model', file, loadedBytes, totalBytes: tensors.size, needs });
   prepare('', 0);
   const notes = parseEditingNotes(notesText, family.config, methods);
-  const identity = await hashModel(tensors, configText, signal);
+  const identity = await hashModel(tensors, configText, signal, (loaded) =>
+    tell('Reading the model')({ file: source.name, loaded, total: tensors.size }),
+  );
   const model = await LanguageModel.load(
     family,
     tensors,

@@ -2,6 +2,7 @@
  * Context templates (Meng et al. 2022, section 3.1, step 2; reference: memit_main.get_context_templates): the bare prompt and five short
  * texts the model writes itself, put before the prompt so that the edit holds after other text too.
  */
+import { z } from 'zod';
 import { EngineError } from '../errors.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import { continueRows } from '../model/decoding.ts';
@@ -44,6 +45,9 @@ export async function generateContexts(
   const texts = STARTS.map((start, row) => (start + tokenizer.decode(added[row])).normalize('NFKD'));
   return [PLAIN_CONTEXT, ...texts.map((text) => `${text.replaceAll('\n', ' ').replace(/[{}]/g, ' ')}. {}`)];
 }
+
+/** Context templates as a file has them; {@link validateContexts} looks at what they say. */
+export const contextsSchema = z.array(z.string()).min(1);
 
 /**
  * Checks a given list of contexts: the plain one first, every one with exactly one {}.

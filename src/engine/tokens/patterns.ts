@@ -9,6 +9,13 @@ const WORD = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}`;
 
 export const STARTS_WITH_WORD = new RegExp(`^[${WORD}]`, 'u');
 export const ENDS_WITH_WORD = new RegExp(`[${WORD}]$`, 'u');
+/** Scripts that put no spaces between words, and Hangul, whose particles follow without one. */
+const UNSPACED = ['Han', 'Hiragana', 'Katakana', 'Hangul', 'Thai', 'Lao', 'Khmer', 'Myanmar', 'Tibetan']
+  .map((script) => String.raw`\p{Script_Extensions=${script}}`)
+  .join('');
+
+export const STARTS_UNSPACED = new RegExp(`^[${UNSPACED}]`, 'u');
+export const ENDS_UNSPACED = new RegExp(`[${UNSPACED}]$`, 'u');
 export const WORDS_AND_SIGNS = new RegExp(String.raw`[${WORD}]+|[^${WORD}\p{White_Space}]+`, 'gu');
 
 export const STRIPPED_START = /^\p{White_Space}+/u;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { RequestError } from '../errors.ts';
 import { parseJson } from '../text.ts';
 import { locateSubject } from './lookup.ts';
-import { fillPrompt, PLACEHOLDER, placeholderCount } from './template.ts';
+import { fillPrompt, PLACEHOLDER, placeholderCount, placeSubject } from './template.ts';
 import type { ModelTokenizer } from './tokenizer.ts';
 
 export { fillPrompt } from './template.ts';
@@ -120,7 +120,7 @@ export function validateRequest(request: EditRequest, tokenizer: ModelTokenizer,
   if (subject.trim() === '') throw new RequestError('subject', 'The subject is empty.');
   const places = placeholderCount(prompt);
   if (places === 0) {
-    if (!prompt.includes(subject.trim())) {
+    if (placeSubject(prompt, subject.trim()) === null) {
       throw new RequestError('subject', `The subject “${subject}” is not found in the prompt “${prompt}”.`, {
         next: `Write ${PLACEHOLDER} in the prompt where the subject goes.`,
       });

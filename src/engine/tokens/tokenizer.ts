@@ -13,7 +13,7 @@ export type CharacterSpan = readonly [start: number, end: number];
 
 const modelSchema = z.looseObject({
   type: z.string().optional(),
-  vocab: z.union([z.record(z.string(), z.number()), z.array(z.unknown())]),
+  vocab: z.union([z.record(z.string(), z.int().nonnegative()), z.array(z.unknown())]),
   dropout: z.number().nullish(),
   byte_fallback: z.boolean().nullish(),
   continuing_subword_prefix: z.string().nullish(),

@@ -30,13 +30,24 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 /**
  * Hashes the config's text (UTF-8) and, after it, every byte of each shard in the index's order, as one SHA-256. Of a shard that is made
  * from a stored file, that file is hashed in place of both: it holds the config too, and is what others have of the model.
+ * @param onBytes how many bytes are hashed
  * @throws DownloadError when a shard cannot be read; CancelledError
  */
-export async function hashModel(index: TensorIndex, configText: string, signal?: AbortSignal): Promise<ModelIdentity> {
+export async function hashModel(
+  index: TensorIndex,
+  configText: string,
+  signal?: AbortSignal,
+  onBytes?: (hashed: number) => void,
+): Promise<ModelIdentity> {
   const hasher = await createSHA256();
+  let hashed = 0;
   if (index.shards.some(({ source }) => !source.stored)) hasher.update(utf8(configText));
   for (const { source } of index.shards) {
-    for await (const chunk of chunksOf(source.stored ?? source, signal)) hasher.update(chunk);
+    for await (const chunk of chunksOf(source.stored ?? source, signal)) {
+      hasher.update(chunk);
+      hashed += chunk.byteLength;
+      onBytes?.(hashed);
+    }
   }
   const hash = `sha256:${hasher.digest()}`;
 

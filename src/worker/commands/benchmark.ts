@@ -86,7 +86,11 @@ export function benchmarkCommands(
         });
         const seconds = (performance.now() - began) / 1000;
         return {
-          report: benchmarkReport(title, evaluation, edit, seconds),
+          report: benchmarkReport(title, evaluation, edit, {
+            seconds,
+            backend: session.backend.name,
+            seed: source.seed,
+          }),
           history: host.history(session, unsaved),
         };
       }),

@@ -56,6 +56,8 @@ const report: BenchmarkReport = {
   model: 'demo',
   modelHash: 'sha256:ab12',
   measuredAt: '2026-01-02T03:04:05.000Z',
+  backend: 'WebAssembly',
+  seed: 7,
   method: 'memit',
   edits: 2,
   settings: null,
@@ -133,7 +135,7 @@ describe('tables', () => {
     expect(html).toContain('<td>ab12</td>');
     expect(html).toContain('<td>2026-01-02T03:04:05.000Z</td>');
     // Model, hash, date, time, method; ten metrics; five prompts; their heads.
-    expect(html.match(/<tr>/g)).toHaveLength(3 + 5 + 10 + 5);
+    expect(html.match(/<tr>/g)).toHaveLength(3 + 7 + 10 + 5);
   });
 });
 

@@ -455,7 +455,12 @@ describe('what is wrong with the input', () => {
         cases.slice(i, i + 2).map(async ([name, args, message]) => {
           const { code, stderr } = await memit(...(await args()));
           expect(stderr, name).toMatch(message);
-          expect(stderr.trimEnd().split('\n'), name).toHaveLength(1);
+          // A slow machine is told what takes its time before.
+          const lines = stderr.trimEnd().split('\n');
+          expect(
+            lines.filter((line) => !line.endsWith('…')),
+            name,
+          ).toHaveLength(1);
           expect(code, name).toBe(2);
         }),
       );

@@ -4,20 +4,26 @@
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { parseTracePrompts } from '../../../src/cli/trace.ts';
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/engine/errors.ts';
 import { importRecords } from '../../../src/engine/evaluation/import.ts';
 import { ReferenceTexts } from '../../../src/engine/evaluation/reference-texts.ts';
 import { createFamily, FAMILIES } from '../../../src/engine/families/registry.ts';
 import { METHODS, settingsSchemas } from '../../../src/engine/methods/registry.ts';
+import { validateSettings } from '../../../src/engine/methods/method.ts';
 import { readPatchFile, writePatchFile } from '../../../src/engine/patches/patch-file.ts';
-import type { Patch } from '../../../src/engine/patches/patch.ts';
+import type { MethodSettings, Patch } from '../../../src/engine/patches/patch.ts';
+import { HubClient } from '../../../src/engine/sources/hub/hub-client.ts';
+import { neededFiles } from '../../../src/engine/sources/hub/listing.ts';
 import { parseEditingNotes } from '../../../src/engine/session/editing-notes.ts';
 import { readReferenceStatistics } from '../../../src/engine/statistics/reference-statistics.ts';
 import { readStatistics, writeStatistics } from '../../../src/engine/statistics/statistics-file.ts';
+import { contextsSchema, validateContexts } from '../../../src/engine/targets/contexts.ts';
 import { FactList } from '../../../src/engine/tokens/fact-list.ts';
 import { parseRequests } from '../../../src/engine/tokens/request.ts';
 import { ModelTokenizer } from '../../../src/engine/tokens/tokenizer.ts';
+import { TRACE_DEFAULTS, validateTraceSettings, type TraceSettings } from '../../../src/engine/tracing/settings.ts';
 import { memorySource } from '../../../src/engine/weights/byte-source.ts';
 import { readGguf } from '../../../src/engine/weights/gguf/gguf-file.ts';
 import { readSafetensors } from '../../../src/engine/weights/safetensors.ts';
@@ -101,6 +107,8 @@ const families = [
 ];
 const tokenizers = [TINY_MODEL, `${MODELS}/llama-form`].map((folder) => text(`${folder}/tokenizer.json`));
 
+const TRACE: TraceSettings = { ...TRACE_DEFAULTS, kinds: ['hidden', 'mlp'], window: 2 };
+
 const records = [
   {
     case_id: 1,
@@ -145,6 +153,48 @@ const jsonReaders: [string, unknown, (json: string) => unknown, number][] = [
   ],
   ['requests', [{ case_id: 1, ...records[0].requested_rewrite }], (json) => parseRequests(json), 200],
   ['records', records, (json) => importRecords(json), 200],
+  [
+    'prompts of traces',
+    [{ known_id: 1, prompt: 'The capital of France is', subject: 'France', attribute: 'Paris' }],
+    (json) => parseTracePrompts(JSON.parse(json), () => undefined),
+    150,
+  ],
+  [
+    'contexts',
+    ['{}', 'The man. {}'],
+    (json) => {
+      const { data } = contextsSchema.safeParse(JSON.parse(json));
+      return data && validateContexts(data);
+    },
+    150,
+  ],
+  ...METHODS.map((method): [string, unknown, (json: string) => unknown, number] => [
+    `settings of ${method.id}`,
+    method.preset(demoConfig).settings,
+    (json) => validateSettings(method, JSON.parse(json) as MethodSettings, demoConfig),
+    200,
+  ]),
+  ['settings of a trace', TRACE, (json) => validateTraceSettings(JSON.parse(json) as TraceSettings), 150],
+  [
+    'the list of a hub',
+    [
+      { type: 'file', path: 'config.json', size: 9, oid: 'a'.repeat(40) },
+      { type: 'file', path: 'model.safetensors', size: 99, oid: 'b', lfs: { oid: 'c'.repeat(64), size: 99 } },
+    ],
+    async (json) => {
+      const answer = (body: string): Response =>
+        new Response(body, { headers: { 'content-type': 'application/json' } });
+      const commit = JSON.stringify({ sha: 'd'.repeat(40) });
+      const client = new HubClient({
+        endpoint: 'https://hub.example',
+        token: null,
+        fetch: (address) => Promise.resolve(answer(String(address).includes('/tree/') ? json : commit)),
+        wait: () => Promise.resolve(),
+      });
+      return neededFiles(await client.list({ id: 'owner/name', revision: 'main' }));
+    },
+    150,
+  ],
   [
     'reference texts',
     [
@@ -212,7 +262,7 @@ const byteReaders: [string, () => Uint8Array | Promise<Uint8Array>, (bytes: Uint
 
 describe('a JSON file with something odd in it', () => {
   it.each(jsonReaders)('is read or refused: %s', async (_, sound, read, numRuns) => {
-    read(JSON.stringify(sound));
+    await read(JSON.stringify(sound));
     await fc.assert(
       fc.asyncProperty(spoiled(sound), (json) => readOrRefused(() => read(json))),
       { numRuns },

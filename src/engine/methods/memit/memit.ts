@@ -37,12 +37,16 @@ export const memit: EditingMethod<MemitSettings> = {
   async run({ model, tokenizer, weights, contexts, statistics, keptTargets }, requests, settings, job, onEvent) {
     const { contextLength } = model.config;
     const prompts: EditPrompts[] = [];
+    const total = requests.length * settings.steps;
     for (const request of requests) {
       // Thousands, in all contexts, take seconds.
-      if (prompts.length % TOKENISED_AT_ONCE === 0) await checkpoint(job);
+      if (prompts.length % TOKENISED_AT_ONCE === 0) {
+        const detail = `prompts, ${prompts.length} of ${requests.length} edits`;
+        onEvent({ kind: 'phase', phase: 'targets', done: 0, total, detail });
+        await checkpoint(job);
+      }
       prompts.push(buildEditPrompts(request, contexts, tokenizer, contextLength));
     }
-    const total = requests.length * settings.steps;
     const losses: StepLosses[] = [];
     let evaluated = 0;
 
