@@ -28,7 +28,9 @@ export function showPhase(phase: string, done: number, total: number, detail: st
 /** That a run went on from targets which an earlier one had found. */
 export function showKeptTargets({ keptTargets }: Pick<RunReport, 'keptTargets'>, edits: number): void {
   if (keptTargets === 0) return;
-  process.stderr.write(`Of ${edits} targets an earlier run had found ${keptTargets}; --fresh searches them all.\n`);
+  process.stderr.write(
+    `Of ${edits} ${edits === 1 ? 'target' : 'targets'} an earlier run had found ${keptTargets}; --fresh searches them all.\n`,
+  );
 }
 
 /** A line of its own. */

@@ -42,7 +42,7 @@ export type {
 };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 8;
+export const API_VERSION = 9;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -284,6 +284,8 @@ export interface WorkerApi {
   version(): Promise<number>;
   /** Resolves when the worker holds the lock of that name, which it does until it ends: whoever gets it then knows that it has. */
   hold(lock: string): Promise<void>;
+  /** Resolves when the GPU was lost: the worker is of no use then. */
+  deviceLoss(): Promise<WorkerFailure>;
   load(
     location: ModelLocation,
     backend: BackendChoice,

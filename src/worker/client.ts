@@ -58,11 +58,13 @@ export class WorkerConnection {
     });
     // Nobody may be waiting when the worker dies; that is no unhandled rejection.
     this.#lost.catch(() => undefined);
-    const fail = (what: string): void => {
+    const end = (failure: WorkerFailure): void => {
       if (this.#ended) return;
-      const failure: WorkerFailure = { code: 'worker', message: what, ...LOST_ADVICE };
       this.#end(failure);
       onLost(failure);
+    };
+    const fail = (message: string): void => {
+      end({ code: 'worker', message, ...LOST_ADVICE });
     };
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault();
@@ -73,6 +75,7 @@ export class WorkerConnection {
     });
     this.#ready = this.#checkVersion();
     this.#ready.catch(() => undefined);
+    this.#ready.then(() => this.#remote.deviceLoss()).then(end, () => undefined);
     this.#watch(() => fail("The model's worker ended, as it does when memory runs out.")).catch(() => undefined);
   }
 

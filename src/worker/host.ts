@@ -21,8 +21,11 @@ export class WorkerHost {
   #models: Promise<KeptModels> | null = null;
   #backend: BrowserBackend | null = null;
   #lostMessage: string | null = null;
-  /** Rejects when the backend's device is lost. */
-  #loss = new Promise<never>(() => undefined);
+  #tellLoss: (failure: WorkerFailure) => void = () => undefined;
+  /** Resolves when the backend's device is lost. The runtime has no other then: the page starts a worker anew. */
+  readonly deviceLoss = new Promise<WorkerFailure>((resolve) => {
+    this.#tellLoss = resolve;
+  });
   /** Of the command that runs and of those waiting. */
   readonly #controllers = new Set<AbortController>();
   #queue: Promise<unknown> = Promise.resolve();
@@ -38,17 +41,14 @@ export class WorkerHost {
     return this.#models;
   }
 
-  /** What runs the model; started when it is first wanted, and anew after the GPU was lost. @throws DeviceError */
+  /** What runs the model; started when it is first wanted. @throws DeviceError */
   async backend(choice: BackendChoice): Promise<BrowserBackend> {
-    if (!this.#backend || this.#lostMessage !== null) {
+    if (!this.#backend) {
       this.#backend = await startBackend(choice, this.storage);
-      this.#lostMessage = null;
-      this.#loss = this.#backend.lost.then((message) => {
+      void this.#backend.lost.then((message) => {
         this.#lostMessage = message;
-        throw deviceLost(message);
+        this.#tellLoss(failureOf(deviceLost(message)));
       });
-      // Nothing may be under way then.
-      this.#loss.catch(() => undefined);
     }
     return this.#backend;
   }
@@ -60,9 +60,7 @@ export class WorkerHost {
     const turn = this.#queue.then(async () => {
       try {
         throwIfCancelled(controller.signal);
-        const running = body({ signal: controller.signal, yieldToEventLoop });
-        // What waits for a device that is gone would wait for ever; opening a model starts another device.
-        return await (this.#lostMessage === null ? Promise.race([running, this.#loss]) : running);
+        return await body({ signal: controller.signal, yieldToEventLoop });
       } catch (error) {
         if (controller.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError();
         if (this.#lostMessage !== null) throw deviceLost(this.#lostMessage, error);
@@ -156,6 +154,6 @@ function deviceLost(message: string, cause?: unknown): EngineError {
   return new EngineError('device-lost', `The GPU was lost: ${message}`, {
     cause,
     kept: 'Your edits, the finished patches and the targets that were found are stored in this browser.',
-    next: 'Load the model again; if it keeps happening, open the page with ?backend=wasm.',
+    next: 'Restart the model; if it keeps happening, open the page with ?backend=wasm.',
   });
 }

@@ -1,4 +1,7 @@
-/** The same edit on WebGPU, in the page on whatever adapter there is, and on the CPU path: the updates agree. */
+/**
+ * The same edit on WebGPU, in the page on whatever adapter there is, and on the CPU path: the updates agree. And a GPU that goes in the middle of a
+ * run.
+ */
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +37,10 @@ function relativeError(actual: Float64Array, expected: Float64Array): number {
   return difference / Math.hypot(...expected);
 }
 
-test('an edit on WebGPU makes the update that the CPU path makes', async ({ page }, info) => {
+test('an edit on WebGPU makes the update that the CPU path makes, and a lost GPU ends a run, not the work', async ({
+  page,
+  browser,
+}, info) => {
   const folder = await mkdtemp(join(tmpdir(), 'tiny-'));
   try {
     await cp(TINY_MODEL, folder, { recursive: true });
@@ -78,6 +84,25 @@ test('an edit on WebGPU makes the update that the CPU path makes', async ({ page
     patch.deltas.forEach((delta, i) => {
       expect(relativeError(updateOf(delta), updateOf(expected.deltas[i]))).toBeLessThan(1e-3);
     });
+
+    // So small a step never gets there.
+    await page.getByLabel('Steps', { exact: true }).fill('1000');
+    await page.getByLabel('Learning rate', { exact: true }).fill('0.000001');
+    await run.click();
+    await expect(page.getByRole('region', { name: 'Progress' })).toContainText('0 of 1 edits');
+    await (await browser.newBrowserCDPSession()).send('Browser.crashGpuProcess');
+    const notice = page.getByRole('banner').getByRole('alert');
+    await expect(notice).toContainText('The GPU was lost');
+    await expect(run).toBeDisabled();
+    await notice.getByRole('button', { name: 'Restart' }).click();
+    await expect(run).toBeEnabled({ timeout: 600_000 });
+    await expect(page.getByRole('banner')).toContainText('GPU');
+    await expect(page.getByRole('switch')).toBeChecked();
+    await page.getByRole('button', { name: 'Reset to preset' }).click();
+    await page.getByRole('textbox', { name: 'Layers', exact: true }).fill('1, 2');
+    await page.getByLabel('Steps', { exact: true }).fill('2');
+    await run.click();
+    await expect(page.getByRole('switch')).toHaveCount(2, { timeout: 600_000 });
   } finally {
     await rm(folder, { recursive: true });
   }

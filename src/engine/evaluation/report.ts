@@ -58,19 +58,20 @@ function caseForm({ records, before, after }: Evaluation, index: number): object
 
 /** Per cent, as the reference's summaries are: [mean, half of the 95 % interval] by its names, which are those of a normal distribution. */
 function summaryOf(assessment: Assessment): object {
-  const { score, ...metrics } = namedMetrics(assessment);
-  const pairs = Object.entries(metrics).map(([name, { mean, interval }]) => [name, percents(mean, interval)]);
-  return { ...Object.fromEntries(pairs), score: score === undefined ? null : percents(score.mean)[0] };
+  const { metrics, score } = namedMetrics(assessment);
+  const pairs = metrics.map(([name, { mean, interval }]) => [name, percents(mean, interval)]);
+  return Object.fromEntries([...pairs, ['score', score && percents(score.mean)[0]]]) as object;
 }
 
 /** Per cent: [low, high] of the 95 % intervals, of shares Wilson's, by the same names. */
 function intervalsOf(assessment: Assessment): object {
-  const pairs = Object.entries(namedMetrics(assessment)).map(([name, { low, high }]) => [name, percents(low, high)]);
-  return Object.fromEntries(pairs) as object;
+  const { metrics, score } = namedMetrics(assessment);
+  const named = [...metrics, ...(score ? [['score', score] as const] : [])];
+  return Object.fromEntries(named.map(([name, { low, high }]) => [name, percents(low, high)]));
 }
 
-/** By the reference's names; those that there are. */
-function namedMetrics(assessment: Assessment): Record<string, Metric> {
+/** By the reference's names, those that there are; and S. */
+function namedMetrics(assessment: Assessment): { metrics: (readonly [string, Metric])[]; score: Metric | null } {
   const { groups, texts, score } = metricsOf(assessment);
   const entries = PROMPT_GROUPS.flatMap((group): [string, Metric][] => {
     const metrics = groups[group];
@@ -83,12 +84,12 @@ function namedMetrics(assessment: Assessment): Record<string, Metric> {
       [`${group}_acc`, accuracy],
     ];
   });
-  return {
-    ...Object.fromEntries(entries),
-    ...(texts && { ngram_entropy: texts.fluency }),
-    ...(texts?.consistency && { reference_score: texts.consistency }),
-    ...(score && { score }),
-  };
+  const metrics = [
+    ...entries,
+    ...(texts ? [['ngram_entropy', texts.fluency] as const] : []),
+    ...(texts?.consistency ? [['reference_score', texts.consistency] as const] : []),
+  ];
+  return { metrics, score };
 }
 
 function percents(...shares: number[]): number[] {

@@ -22,13 +22,15 @@ import { lockOfUse } from './models.ts';
 
 export function modelCommands(
   host: WorkerHost,
-): Pick<WorkerApi, 'version' | 'hold' | 'load' | 'formerHash' | 'cancel'> {
+): Pick<WorkerApi, 'version' | 'hold' | 'deviceLoss' | 'load' | 'formerHash' | 'cancel'> {
   return {
     version: () => Promise.resolve(API_VERSION),
 
     hold: async (lock) => {
       await share(lock);
     },
+
+    deviceLoss: () => host.deviceLoss,
 
     load: (location, choice, onProgress) =>
       host.inTurn(async ({ signal }) => {

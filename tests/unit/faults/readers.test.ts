@@ -188,7 +188,7 @@ const jsonReaders: [string, unknown, (json: string) => unknown, number][] = [
       const client = new HubClient({
         endpoint: 'https://hub.example',
         token: null,
-        fetch: (address) => Promise.resolve(answer(String(address).includes('/tree/') ? json : commit)),
+        fetch: (address) => Promise.resolve(answer((address as string).includes('/tree/') ? json : commit)),
         wait: () => Promise.resolve(),
       });
       return neededFiles(await client.list({ id: 'owner/name', revision: 'main' }));
