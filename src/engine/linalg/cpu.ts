@@ -9,15 +9,16 @@ import { Tensor } from '../runtime/tensor.ts';
 import { CheckedLinearAlgebra } from './checked-linear-algebra.ts';
 import { CpuCovarianceFactor, solveRegularized } from './cpu/regularized-solve.ts';
 import {
-  addLowerGram,
   addProducts,
   allRows,
+  backwardSteps,
   euclidean,
-  factor,
-  factorInTurns,
+  factorSteps,
+  forwardSteps,
+  inOneGo,
+  inTurns,
+  lowerGramSteps,
   mirrorLower,
-  solveBackward,
-  solveForward,
   transposed,
 } from './dense.ts';
 import {
@@ -58,14 +59,14 @@ export class CpuLinearAlgebra extends CheckedLinearAlgebra {
 
   protected override async computeAddGram(c: Tensor, x: Tensor, { count, size }: SystemShape): Promise<void> {
     const sum = Float64Array.from(c.floats);
-    addLowerGram(sum, x.floats, count, size);
+    inOneGo(lowerGramSteps(sum, x.floats, count, size));
     mirrorLower(sum, size);
     c.floats.set(sum);
   }
 
   protected override async computeCholesky(a: Tensor, size: number): Promise<Tensor> {
     const l = Float64Array.from(a.floats);
-    factor(l, size);
+    inOneGo(factorSteps(l, size));
     for (let i = 0; i < size; i += 1) l.fill(0, i * size + i + 1, (i + 1) * size);
     return Tensor.fromData(Float32Array.from(l), [size, size]);
   }
@@ -79,8 +80,7 @@ export class CpuLinearAlgebra extends CheckedLinearAlgebra {
     const factors = Float64Array.from(l.floats);
     mirrorLower(factors, size);
     const rows = transposed(b.floats, size, count);
-    if (transpose) solveBackward(factors, rows, count, size);
-    else solveForward(factors, rows, count, size);
+    inOneGo((transpose ? backwardSteps : forwardSteps)(factors, rows, count, size));
     return Tensor.fromData(Float32Array.from(transposed(rows, count, size)), [size, count]);
   }
 
@@ -90,7 +90,7 @@ export class CpuLinearAlgebra extends CheckedLinearAlgebra {
     job: Job,
   ): Promise<CovarianceFactor> {
     const l = Float64Array.from(covariance.floats);
-    await factorInTurns(l, size, job);
+    await inTurns(factorSteps(l, size), job);
     return new CpuCovarianceFactor(l);
   }
 

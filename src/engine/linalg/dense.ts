@@ -28,8 +28,34 @@ export function slice(rows: Rows, row: number, count: number, column = 0): Rows 
   return { ...rows, offset: rows.offset + row * rows.stride + column, count };
 }
 
+/** A computation that can be left at every step, a few milliseconds of work apart. */
+export type Steps = Generator<undefined, void>;
+
+/** All of it, without a break. */
+export function inOneGo(steps: Steps): void {
+  while (!steps.next().done);
+}
+
+/** Between two checkpoints of {@link inTurns}, in ms. */
+const TURN = 100;
+
+/** With checkpoints between: matrices of wide layers and thousands of edits take minutes. @throws CancelledError, and as the computation */
+export async function inTurns(steps: Steps, job: Job): Promise<void> {
+  let began = performance.now();
+  while (!steps.next().done) {
+    if (performance.now() - began < TURN) continue;
+    await checkpoint(job);
+    began = performance.now();
+  }
+}
+
 /** C ← C + alpha · A·Bᵀ over `depth` columns. With `lowerOnly`, tiles that lie above C's diagonal are left out. */
-export function addProducts(c: Rows, a: Rows, b: Rows, depth: number, alpha: number, lowerOnly = false): void {
+export function addProducts(...operands: Parameters<typeof productSteps>): void {
+  inOneGo(productSteps(...operands));
+}
+
+/** {@link addProducts}, a row of blocks a step. */
+export function* productSteps(c: Rows, a: Rows, b: Rows, depth: number, alpha: number, lowerOnly = false): Steps {
   for (let k = 0; k < depth; k += DEPTH_BLOCK) {
     const kCount = Math.min(DEPTH_BLOCK, depth - k);
     for (let i = 0; i < a.count; i += ROW_BLOCK) {
@@ -39,14 +65,15 @@ export function addProducts(c: Rows, a: Rows, b: Rows, depth: number, alpha: num
         const jCount = Math.min(ROW_BLOCK, jEnd - j);
         addBlock(slice(c, i, iCount, j), slice(a, i, iCount, k), slice(b, j, jCount, k), kCount, alpha);
       }
+      yield;
     }
   }
 }
 
 /** Adds XᵀX to the lower half of `sum` [size, size], X [count, size]. */
-export function addLowerGram(sum: Float64Array, x: Float32Array, count: number, size: number): void {
+export function* lowerGramSteps(sum: Float64Array, x: Float32Array, count: number, size: number): Steps {
   const columns = allRows(transposed(x, count, size), size, count);
-  addProducts(allRows(sum, size, size), columns, columns, count, 1, true);
+  yield* productSteps(allRows(sum, size, size), columns, columns, count, 1, true);
 }
 
 /** One block: tiles of 4 × 2 sums at a time, which is what fits the registers, so that 6 loads serve 8 products. */
@@ -171,27 +198,7 @@ export function mirrorLower(a: Float32Array | Float64Array, size: number): void 
  * Row block by row block (left-looking): a block takes the products with all earlier ones, then the triangle that is left.
  * @throws NotPositiveDefiniteError
  */
-export function factor(a: Float64Array, size: number): void {
-  const steps = factorSteps(a, size);
-  while (!steps.next().done);
-}
-
-/** Between two checkpoints of {@link factorInTurns}, in ms. */
-const TURN = 100;
-
-/** {@link factor}, which takes minutes for wide layers, with checkpoints. @throws NotPositiveDefiniteError, CancelledError */
-export async function factorInTurns(a: Float64Array, size: number, job: Job): Promise<void> {
-  let began = performance.now();
-  const steps = factorSteps(a, size);
-  while (!steps.next().done) {
-    if (performance.now() - began < TURN) continue;
-    await checkpoint(job);
-    began = performance.now();
-  }
-}
-
-/** Goes on from block to block, each of a few milliseconds at most. */
-function* factorSteps(a: Float64Array, size: number): Generator<undefined, void> {
+export function* factorSteps(a: Float64Array, size: number): Steps {
   const rows = allRows(a, size, size);
   for (let i = 0; i < size; i += ROW_BLOCK) {
     const count = Math.min(ROW_BLOCK, size - i);
@@ -221,13 +228,13 @@ function* factorSteps(a: Float64Array, size: number): Generator<undefined, void>
   mirrorLower(a, size);
 }
 
-/** Solves L·x = b in place for every row of `x` [count, size]; `l` is as {@link factor} leaves it. */
-export function solveForward(l: Float64Array, x: Float64Array, count: number, size: number): void {
+/** Solves L·x = b in place for every row of `x` [count, size]; `l` is as {@link factorSteps} leaves it. */
+export function* forwardSteps(l: Float64Array, x: Float64Array, count: number, size: number): Steps {
   const lower = allRows(l, size, size);
   const right = allRows(x, count, size);
   for (let j = 0; j < size; j += ROW_BLOCK) {
     const jEnd = Math.min(j + ROW_BLOCK, size);
-    addProducts(slice(right, 0, count, j), right, slice(lower, j, jEnd - j), j, -1);
+    yield* productSteps(slice(right, 0, count, j), right, slice(lower, j, jEnd - j), j, -1);
     for (let e = 0; e < count; e += 1) {
       for (let i = j; i < jEnd; i += 1) {
         const at = e * size + i;
@@ -237,8 +244,8 @@ export function solveForward(l: Float64Array, x: Float64Array, count: number, si
   }
 }
 
-/** Solves Lᵀ·x = b in place for every row of `x` [count, size]; `l` is as {@link factor} leaves it. */
-export function solveBackward(l: Float64Array, x: Float64Array, count: number, size: number): void {
+/** Solves Lᵀ·x = b in place for every row of `x` [count, size]; `l` is as {@link factorSteps} leaves it. */
+export function* backwardSteps(l: Float64Array, x: Float64Array, count: number, size: number): Steps {
   const upper = allRows(l, size, size);
   const right = allRows(x, count, size);
   const blocks = Math.ceil(size / ROW_BLOCK);
@@ -246,7 +253,7 @@ export function solveBackward(l: Float64Array, x: Float64Array, count: number, s
     const j = block * ROW_BLOCK;
     const jEnd = Math.min(j + ROW_BLOCK, size);
     const solved = slice(right, 0, count, jEnd);
-    addProducts(slice(right, 0, count, j), solved, slice(upper, j, jEnd - j, jEnd), size - jEnd, -1);
+    yield* productSteps(slice(right, 0, count, j), solved, slice(upper, j, jEnd - j, jEnd), size - jEnd, -1);
     for (let e = 0; e < count; e += 1) {
       for (let i = jEnd - 1; i >= j; i -= 1) {
         const at = e * size + i;
@@ -264,15 +271,16 @@ const COVARIANCE_ROWS = 64;
  * @param covariance C, [size, size] and symmetric
  * @param keys K, [count, size]
  * @param solution A, [count, size]
+ * @throws CancelledError
  */
-export function regularizedResidual(
+export async function regularizedResidual(
   covariance: Float32Array,
   covarianceWeight: number,
   keys: Float64Array,
   solution: Float64Array,
-  count: number,
-  size: number,
-): Float64Array {
+  { count, size }: { readonly count: number; readonly size: number },
+  job: Job,
+): Promise<Float64Array> {
   const values = keys.slice();
   const residual = allRows(values, count, size);
   const solved = allRows(solution, count, size);
@@ -280,11 +288,12 @@ export function regularizedResidual(
     const rows = Math.min(COVARIANCE_ROWS, size - row);
     // C is symmetric: the rows of C·A are products with the rows of C.
     const part = Float64Array.from(covariance.subarray(row * size, (row + rows) * size));
-    addProducts(slice(residual, 0, count, row), solved, allRows(part, rows, size), size, -covarianceWeight);
+    const target = slice(residual, 0, count, row);
+    await inTurns(productSteps(target, solved, allRows(part, rows, size), size, -covarianceWeight), job);
   }
   const products = new Float64Array(count * count);
-  addProducts(allRows(products, count, count), solved, allRows(keys, count, size), size, 1);
+  await inTurns(productSteps(allRows(products, count, count), solved, allRows(keys, count, size), size, 1), job);
   const columns = transposed(keys, count, size);
-  addProducts(residual, allRows(products, count, count), allRows(columns, size, count), count, -1);
+  await inTurns(productSteps(residual, allRows(products, count, count), allRows(columns, size, count), count, -1), job);
   return values;
 }

@@ -2,15 +2,15 @@
 import type { Job } from '../../job.ts';
 import { Tensor } from '../../runtime/tensor.ts';
 import {
-  addLowerGram,
-  addProducts,
   allRows,
+  backwardSteps,
   euclidean,
-  factor,
-  factorInTurns,
+  factorSteps,
+  forwardSteps,
+  inTurns,
+  lowerGramSteps,
+  productSteps,
   regularizedResidual,
-  solveBackward,
-  solveForward,
   transposed,
 } from '../dense.ts';
 import type { CovarianceFactor, RegularizedSolve } from '../linear-algebra.ts';
@@ -30,7 +30,7 @@ export class CpuCovarianceFactor implements CovarianceFactor {
 }
 
 /** Solves in place for rows of right-hand sides, and returns them. */
-type Solve = (rows: Float64Array) => Float64Array;
+type Solve = (rows: Float64Array) => Promise<Float64Array>;
 
 /**
  * @param covariance C, [size, size]
@@ -50,17 +50,17 @@ export async function solveRegularized(
   const { count, size } = shape;
   const k = Float64Array.from(keys);
   const solve = known
-    ? woodburySolve(shape, known.l, covarianceWeight, k)
+    ? await woodburySolve(shape, known.l, covarianceWeight, k, job)
     : await directSolve(shape, covariance, covarianceWeight, keys, job);
-  const residualOf = (solution: Float64Array): Float64Array =>
-    regularizedResidual(covariance, covarianceWeight, k, solution, count, size);
+  const residualOf = (solution: Float64Array): Promise<Float64Array> =>
+    regularizedResidual(covariance, covarianceWeight, k, solution, shape, job);
   const scale = euclidean(k) || 1;
-  const solution = solve(k.slice());
-  const residual = residualOf(solution);
+  const solution = await solve(k.slice());
+  const residual = await residualOf(solution);
   const before = euclidean(residual) / scale;
-  const correction = solve(residual);
+  const correction = await solve(residual);
   for (let i = 0; i < solution.length; i += 1) solution[i] += correction[i];
-  const relativeResidual = euclidean(residualOf(solution)) / scale;
+  const relativeResidual = euclidean(await residualOf(solution)) / scale;
   return {
     solution: Tensor.fromData(Float32Array.from(solution), [count, size]),
     relativeResidual,
@@ -79,42 +79,53 @@ async function directSolve(
   // Not from() with a function: that collects the values in a list first, which a matrix of some size is too long for.
   const l = new Float64Array(covariance);
   for (let i = 0; i < l.length; i += 1) l[i] *= covarianceWeight;
-  addLowerGram(l, keys, count, size);
-  await factorInTurns(l, size, job);
-  return (rows) => {
-    solveForward(l, rows, count, size);
-    solveBackward(l, rows, count, size);
-    return rows;
-  };
+  await inTurns(lowerGramSteps(l, keys, count, size), job);
+  await inTurns(factorSteps(l, size), job);
+  return (rows) => solved(l, rows, count, size, job);
+}
+
+/** The rows, solved in place with LLᵀ. */
+async function solved(
+  l: Float64Array,
+  rows: Float64Array,
+  count: number,
+  size: number,
+  job: Job,
+): Promise<Float64Array> {
+  await inTurns(forwardSteps(l, rows, count, size), job);
+  await inTurns(backwardSteps(l, rows, count, size), job);
+  return rows;
 }
 
 /** With the factor L of C: (λC + KKᵀ)⁻¹ = (λC)⁻¹ − Y(1 + KᵀY)⁻¹Yᵀ with Y = (λC)⁻¹K, keys in the columns of K (Woodbury's identity). */
-function woodburySolve(
+async function woodburySolve(
   { count, size }: SystemShape,
   l: Float64Array,
   covarianceWeight: number,
   keys: Float64Array,
-): Solve {
-  const unregularized: Solve = (rows) => {
-    solveForward(l, rows, count, size);
-    solveBackward(l, rows, count, size);
+  job: Job,
+): Promise<Solve> {
+  const unregularized: Solve = async (rows) => {
+    await solved(l, rows, count, size, job);
     for (let i = 0; i < rows.length; i += 1) rows[i] /= covarianceWeight;
     return rows;
   };
-  const y = unregularized(keys.slice());
+  const y = await unregularized(keys.slice());
+  const yRows = allRows(y, count, size);
   const yColumns = transposed(y, count, size);
   const inner = new Float64Array(count * count);
-  addProducts(allRows(inner, count, count), allRows(y, count, size), allRows(keys, count, size), size, 1);
+  await inTurns(productSteps(allRows(inner, count, count), yRows, allRows(keys, count, size), size, 1), job);
   for (let i = 0; i < count; i += 1) inner[i * count + i] += 1;
-  factor(inner, count);
-  return (rows) => {
+  await inTurns(factorSteps(inner, count), job);
+  return async (rows) => {
     // Before the rows are solved in place: C is symmetric, so Yᵀr is Kᵀ(λC)⁻¹r.
     const weights = new Float64Array(count * count);
-    addProducts(allRows(weights, count, count), allRows(rows, count, size), allRows(y, count, size), size, 1);
-    solveForward(inner, weights, count, count);
-    solveBackward(inner, weights, count, count);
-    unregularized(rows);
-    addProducts(allRows(rows, count, size), allRows(weights, count, count), allRows(yColumns, size, count), count, -1);
+    const weightRows = allRows(weights, count, count);
+    const own = allRows(rows, count, size);
+    await inTurns(productSteps(weightRows, own, yRows, size, 1), job);
+    await solved(inner, weights, count, count, job);
+    await unregularized(rows);
+    await inTurns(productSteps(own, weightRows, allRows(yColumns, size, count), count, -1), job);
     return rows;
   };
 }

@@ -191,20 +191,20 @@ class DoubleRefinement implements Refinement {
     this.#solution = rows.map((value, i) => value + this.#solution[i]);
   }
 
-  residual(): Promise<Tensor> {
+  async residual(): Promise<Tensor> {
     const [size, count] = [this.#size, this.#count];
-    const values = regularizedResidual(
+    const values = await regularizedResidual(
       this.#covariance,
       this.#covarianceWeight,
       this.#keys,
       this.#solution,
-      count,
-      size,
+      { count, size },
+      {},
     );
     if (this.#residual) this.#scope.drop(this.#residual);
     const rounded = Float32Array.from(transposed(values, count, size));
     this.#residual = this.#scope.track(this.#device.upload(rounded, [size, count], 'residual'));
-    return Promise.resolve(this.#residual);
+    return this.#residual;
   }
 
   takeBack(): void {
