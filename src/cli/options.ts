@@ -97,7 +97,8 @@ export async function withSession(
       onProgress: ({ needs, stage, file, loadedBytes, totalBytes }) => {
         if (needs && !told) showNeeds(needs, host.runtime.device.kind);
         told ||= needs !== undefined;
-        if (performance.now() - began > SOON_MS) showPhase(stage, loadedBytes, totalBytes, file);
+        // What is downloaded is told as it comes; the files of a folder are there.
+        if (stage !== 'Downloading' && performance.now() - began > SOON_MS) showPhase(stage, loadedBytes, totalBytes, file);
       },
       ...options,
     });

@@ -215,6 +215,19 @@ test('a killed worker and a reload in the middle of a run lose nothing that was 
   await expect(other.getByRole('switch')).toBeChecked();
   await other.getByRole('switch').click();
   await expect(page.getByRole('switch')).not.toBeChecked();
+  // Rows and settings are those of both tabs.
+  await other.getByRole('button', { name: 'Add edit' }).click();
+  await row(other, 2).getByLabel('Subject').fill('Oslo');
+  await expect(row(page, 2).getByLabel('Subject')).toHaveValue('Oslo');
+  await row(page, 2).getByLabel('New object').fill('Rome');
+  await expect(row(other, 2).getByLabel('New object')).toHaveValue('Rome');
+  await row(other, 2)
+    .getByRole('button', { name: /Remove/ })
+    .click();
+  await expect(row(page, 2)).toHaveCount(0);
+  await page.getByLabel('Steps', { exact: true }).fill('24');
+  await expect(other.getByLabel('Steps', { exact: true })).toHaveValue('24');
+  await page.getByRole('button', { name: 'Reset to preset' }).click();
   await other.close();
 
   await slow();

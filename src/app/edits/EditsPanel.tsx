@@ -22,6 +22,7 @@ export function EditsPanel() {
   const inspectNow = useStore((state) => state.inspectNow);
   const addDraft = useStore((state) => state.addDraft);
   const unreadable = useStore((state) => state.unreadableDrafts);
+  const kept = useStore((state) => state.draftsKept);
   const shipped = useStore((state) => state.knowledge?.origin === 'shipped');
   const [pasting, setPasting] = useState(false);
   const [added, setAdded] = useState<string | null>(null);
@@ -58,6 +59,12 @@ export function EditsPanel() {
         <p className={panel.fault} role="status">
           {formatPlural(unreadable, 'row')} that this browser had kept could not be read and{' '}
           {unreadable === 1 ? 'is' : 'are'} left out.
+        </p>
+      )}
+      {!kept && (
+        <p className={panel.fault} role="status">
+          This browser has no room for {rows.length === 1 ? 'this row' : `these ${formatCount(rows.length)} rows`}: they
+          are not there after a reload. Run them, or free storage for this page.
         </p>
       )}
       {failure && (

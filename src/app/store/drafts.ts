@@ -3,7 +3,7 @@ import type { EditDraft, RowInspection, WorkerFailure } from '../../worker/api.t
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { newId } from './ids.ts';
-import { writeDrafts } from './storage.ts';
+import { readDrafts, writeDrafts } from './storage.ts';
 import type { Slice } from './index.ts';
 
 const INSPECT_DELAY_MS = 300;
@@ -18,6 +18,10 @@ export interface DraftsSlice {
   inspectFailure: WorkerFailure | null;
   /** Rows that were kept and cannot be read. */
   unreadableDrafts: number;
+  /** Whether the rows will be there after a reload. */
+  draftsKept: boolean;
+  /** Takes over the rows that another tab stored: those of this one are among them. */
+  takeStoredDrafts(): void;
   adoptDrafts(drafts: EditDraft[], unreadable?: number): void;
   /** Adds an empty row like the last one and gives its id. */
   addDraft(): string;
@@ -63,8 +67,7 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
 
   function setDrafts(drafts: EditDraft[]): void {
     const { model } = get();
-    set({ drafts });
-    if (model) writeDrafts(model.hash, drafts);
+    set({ drafts, draftsKept: !model || writeDrafts(model.hash, drafts) });
     get().scheduleInspection();
   }
 
@@ -119,7 +122,15 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
     inspecting: false,
     inspectFailure: null,
     unreadableDrafts: 0,
+    draftsKept: true,
 
+    takeStoredDrafts() {
+      const { model } = get();
+      const kept = model && readDrafts(model.hash);
+      if (!kept) return;
+      set({ drafts: kept.drafts, draftsKept: true });
+      get().scheduleInspection();
+    },
     adoptDrafts(drafts, unreadableDrafts = 0) {
       set({ inspections: {}, rowWarnings: {}, inspectFailure: null, unreadableDrafts });
       setDrafts(drafts);

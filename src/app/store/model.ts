@@ -2,7 +2,7 @@
 import type { BackendChoice, LoadProgress, ModelLocation, ModelSummary, WorkerFailure } from '../../worker/api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { call, disconnect, onWorkerLost } from './connection.ts';
-import { mayHaveFormer, moveFormer, readDrafts } from './storage.ts';
+import { mayHaveFormer, moveFormer, onStoredElsewhere, readDrafts } from './storage.ts';
 import { newId } from './ids.ts';
 import type { Slice } from './index.ts';
 
@@ -58,6 +58,13 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
 
   onWorkerLost((workerLost) => {
     set({ workerLost, job: null, loading: null, loadFailure: null });
+  });
+
+  onStoredElsewhere((kind, modelHash) => {
+    const { model } = get();
+    if (model?.hash !== modelHash) return;
+    if (kind === 'drafts') get().takeStoredDrafts();
+    else get().resetMethod(model);
   });
 
   /** What earlier versions of the page kept of the model, which they knew by another hash, is moved to where it is looked for. */

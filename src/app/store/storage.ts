@@ -8,6 +8,9 @@ export type Theme = 'light' | 'dark' | 'system';
 const KINDS = ['drafts', 'settings'] as const;
 type Kind = (typeof KINDS)[number];
 
+/** Ends the key of what could not be read. */
+const UNREADABLE = ' (unreadable)';
+
 function keyOf(kind: Kind, modelHash: string): string {
   return `memit.${kind}.${modelHash}`;
 }
@@ -27,12 +30,24 @@ function read(key: string): unknown {
   }
 }
 
-function write(key: string, value: unknown): void {
+/** Whether there was room: the page works on without it in private windows and with a full storage. */
+function write(key: string, value: unknown): boolean {
   try {
     localStorage.setItem(key, JSON.stringify(value));
+    return true;
   } catch {
-    // Private windows and full storage: the page works on without it.
+    return false;
   }
+}
+
+/** Tells what another tab stored of a model, which this one is to show as well. */
+export function onStoredElsewhere(listener: (kind: Kind, modelHash: string) => void): void {
+  if (typeof window === 'undefined') return;
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key === null || newValue === null) return;
+    const kind = KINDS.find((each) => key.startsWith(keyOf(each, '')) && !key.endsWith(UNREADABLE));
+    if (kind) listener(kind, key.slice(keyOf(kind, '').length));
+  });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -70,12 +85,13 @@ export function readDrafts(modelHash: string): KeptDrafts | null {
   const rows: unknown[] = Array.isArray(kept) ? kept : [kept];
   const drafts = rows.filter(isDraft);
   const unreadable = rows.length - drafts.length;
-  if (unreadable > 0) write(`${key} (unreadable)`, kept);
+  if (unreadable > 0) write(key + UNREADABLE, kept);
   return { drafts, unreadable };
 }
 
-export function writeDrafts(modelHash: string, drafts: EditDraft[]): void {
-  write(keyOf('drafts', modelHash), drafts);
+/** Whether they are kept. */
+export function writeDrafts(modelHash: string, drafts: EditDraft[]): boolean {
+  return write(keyOf('drafts', modelHash), drafts);
 }
 
 /** The chosen method and what was typed for each, by its id. */

@@ -1,7 +1,7 @@
 /** What localStorage holds is read entry by entry: garbage costs the entry, is kept, and is counted. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { readDrafts, readMethods, readTheme } from '../../../src/app/store/storage.ts';
+import { onStoredElsewhere, readDrafts, readMethods, readTheme, writeDrafts } from '../../../src/app/store/storage.ts';
 
 const HASH = 'sha256:aa';
 const KEY = `memit.drafts.${HASH}`;
@@ -31,6 +31,32 @@ describe('drafts in storage', () => {
     expect(readDrafts(HASH)).toBeNull();
     vi.stubGlobal('localStorage', undefined);
     expect(readDrafts(HASH)).toBeNull();
+  });
+
+  it('say whether there was room for them', () => {
+    const values = storing({});
+    expect(writeDrafts(HASH, [draft])).toBe(true);
+    expect(JSON.parse(values.get(KEY)!)).toEqual([draft]);
+    vi.stubGlobal('localStorage', {
+      setItem: () => {
+        throw new DOMException('full', 'QuotaExceededError');
+      },
+    });
+    expect(writeDrafts(HASH, [draft])).toBe(false);
+  });
+
+  it('tell what other tabs store of a model, and nothing of what is set aside', () => {
+    const target = new EventTarget();
+    vi.stubGlobal('window', target);
+    const told: string[][] = [];
+    onStoredElsewhere((...what) => told.push(what));
+    for (const key of [KEY, `memit.settings.${HASH}`, `${KEY} (unreadable)`, 'memit.theme', null])
+      target.dispatchEvent(Object.assign(new Event('storage'), { key, newValue: '[]' }));
+    target.dispatchEvent(Object.assign(new Event('storage'), { key: KEY, newValue: null }));
+    expect(told).toEqual([
+      ['drafts', HASH],
+      ['settings', HASH],
+    ]);
   });
 
   it('may be anything', () => {
