@@ -167,6 +167,14 @@ export const GOLDENS = [
     ),
   },
   {
+    file: 'lens.json',
+    program: 'lens_oracle.py',
+    command: lines(
+      `${PYTHON} tests/reference/lens_oracle.py --models gpt2,gptj,opt,llama,gemma2`,
+      '--out tests/reference/goldens/lens.json',
+    ),
+  },
+  {
     file: 'demo-export-patch.safetensors',
     program: null,
     command: lines(

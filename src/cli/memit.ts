@@ -1,5 +1,5 @@
 /**
- * The engine from the command line: `npm run -s memit -- edit | predict | trace | evaluate | benchmark | damage | facts | statistics`.
+ * The engine from the command line: `npm run -s memit -- edit | predict | trace | lens | evaluate | benchmark | damage | facts | statistics`.
  * Exit codes: 0 done, 1 the run failed, 2 bad arguments or input; each failure is one line on standard error.
  */
 import { Command, CommanderError } from 'commander';
@@ -10,6 +10,7 @@ import { damageCommand } from './commands/damage.ts';
 import { editCommand } from './commands/edit.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { factsCommand } from './commands/facts.ts';
+import { lensCommand } from './commands/lens.ts';
 import { predictCommand } from './commands/predict.ts';
 import { statisticsCommand } from './commands/statistics.ts';
 import { traceCommand } from './commands/trace.ts';
@@ -19,6 +20,7 @@ const COMMANDS = [
   editCommand,
   predictCommand,
   traceCommand,
+  lensCommand,
   evaluateCommand,
   benchmarkCommand,
   damageCommand,

@@ -6,6 +6,7 @@ import { editingCommands } from './commands/editing.ts';
 import { fileCommands } from './commands/files.ts';
 import { historyCommands } from './commands/history.ts';
 import { knowledgeCommands } from './commands/knowledge.ts';
+import { lensCommands } from './commands/lens.ts';
 import { modelCommands } from './commands/model.ts';
 import { modelsCommands } from './commands/models.ts';
 import { tracingCommands } from './commands/tracing.ts';
@@ -20,6 +21,7 @@ const api: WorkerApi = {
   ...editingCommands(host),
   ...knowledgeCommands(host),
   ...tracingCommands(host),
+  ...lensCommands(host),
   ...benchmarkCommands(host),
   ...historyCommands(host),
   ...fileCommands(host),

@@ -139,7 +139,7 @@ async function visitShared(
 }
 
 /** Tells the visitor the logits at places of hidden states [batch, sequence, D], by `row` and `token`. */
-async function visitPlaces(
+export async function visitPlaces(
   model: LanguageModel,
   weights: WeightSet,
   hidden: Tensor,
