@@ -1,7 +1,8 @@
-/** The middle column: the trace, the run, its result and benchmarks, as tabs. */
+/** The middle column: the trace, the lens, the run, its result and benchmarks, as tabs. */
 import { Tabs } from 'radix-ui';
 import { useEffect, useRef } from 'react';
 import { BenchmarkPanel } from './benchmark/BenchmarkPanel.tsx';
+import { LensPanel } from './lens/LensPanel.tsx';
 import { ResultPanel } from './result/ResultPanel.tsx';
 import { RunPanel } from './run/RunPanel.tsx';
 import { ErrorBoundary } from './shared/ErrorBoundary.tsx';
@@ -24,6 +25,9 @@ export function WorkPanel() {
         <Tabs.Trigger value="trace" className={styles.tab}>
           Trace
         </Tabs.Trigger>
+        <Tabs.Trigger value="lens" className={styles.tab}>
+          Lens
+        </Tabs.Trigger>
         <Tabs.Trigger value="run" className={styles.tab}>
           Run
         </Tabs.Trigger>
@@ -37,6 +41,11 @@ export function WorkPanel() {
       <Tabs.Content value="trace" className={styles.content} tabIndex={-1}>
         <ErrorBoundary part="The trace">
           <TracePanel />
+        </ErrorBoundary>
+      </Tabs.Content>
+      <Tabs.Content value="lens" className={styles.content} tabIndex={-1}>
+        <ErrorBoundary part="The lens">
+          <LensPanel />
         </ErrorBoundary>
       </Tabs.Content>
       <Tabs.Content value="run" className={styles.content} tabIndex={-1}>

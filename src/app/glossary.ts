@@ -35,6 +35,8 @@ export const glossary = {
     'By how many nats per token the right object is likelier than the other one; below zero the model prefers the other.',
   'causal trace':
     'A test of where a fact is recalled: the subject is blurred by noise, then one hidden state at a time is put back.',
+  lens: 'What the model would say if it ended after a layer: its last norm and output matrix are put on what that layer makes (logit lens).',
+  rank: 'How many tokens a layer finds more probable, plus one: 1 is what it would say.',
   corrupted: 'Run with noise added to the subject’s tokens, so that the model hardly knows what it is asked about.',
   'indirect effect': 'By how many percentage points putting one state back raises the probability of the answer.',
   'total effect': 'By how many percentage points corrupting the subject lowers the probability of the answer.',

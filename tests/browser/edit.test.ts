@@ -18,8 +18,27 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
   expect(Number(neighbours?.[1]) / Number(neighbours?.[2])).toBeGreaterThanOrEqual(0.9);
   await info.attach('result', { body: await page.screenshot({ fullPage: true }), contentType: 'image/png' });
 
+  // The same, layer by layer: the old answer gives way to the new one.
+  await page.getByRole('button', { name: 'Layer by layer…' }).first().click();
+  const lens = page.getByRole('region', { name: 'Layer lens' });
+  const maps = lens.getByRole('grid');
+  await expect(maps).toHaveCount(2);
+  await expect(lens).toContainText(/before, the layers say ·French from layer \d.*after, the layers say ·Russian from/);
+  const last = 'The rank 1 of the last layer';
+  await expect(maps.first().getByRole('gridcell', { name: /layer 7: ·French .*the old answer/ }), last).toHaveCount(1);
+  await expect(maps.last().getByRole('gridcell', { name: /layer 7: ·Russian .*the new answer/ }), last).toHaveCount(1);
+  await maps
+    .last()
+    .getByRole('gridcell', { name: /layer 7: ·Russian/ })
+    .click();
+  await page.keyboard.press('ArrowDown');
+  await expect(lens.getByRole('heading', { name: /^Layer 6 at/ })).toBeVisible();
+  await expect(lens.getByRole('list', { name: 'After: ten likeliest words of the layer' })).toContainText('·Russian');
+  await info.attach('lens', { body: await page.screenshot({ fullPage: true }), contentType: 'image/png' });
+
   await page.getByRole('switch').click();
   for (const [i, edit] of EDITS.entries()) await expect(topToken(page, i + 1)).toContainText(edit.was);
+  await expect(lens.getByRole('status')).toContainText('have changed since this reading');
   await page.getByRole('switch').click();
   for (const [i, edit] of EDITS.entries()) await expect(topToken(page, i + 1)).toContainText(edit.object);
 

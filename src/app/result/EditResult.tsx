@@ -2,9 +2,12 @@
 import { useState } from 'react';
 import type { EditComparison } from '../../worker/api.ts';
 import { formatProbability } from '../format.ts';
+import { Button } from '../shared/Button.tsx';
 import { Mark } from '../shared/Mark.tsx';
 import panel from '../shared/Panel.module.css';
 import { Term } from '../shared/Tip.tsx';
+import { busyDisabledReason } from '../store/disabled-reasons.ts';
+import { useStore } from '../store/index.ts';
 import { BeforeAfter } from './BeforeAfter.tsx';
 import styles from './EditResult.module.css';
 import { JudgedList } from './JudgedList.tsx';
@@ -28,6 +31,8 @@ export function EditResult({ number, edit, startsOpen, enabled }: EditResultProp
   const [open, setOpen] = useState(startsOpen);
   // What the model said before this patch, not what a list has for true.
   const said = saidBefore(edit);
+  const busy = useStore((state) => busyDisabledReason(state) !== null);
+  const readLensOf = useStore((state) => state.readLensOf);
   return (
     <details
       className={`${panel.card} ${styles.result}`}
@@ -51,6 +56,11 @@ export function EditResult({ number, edit, startsOpen, enabled }: EditResultProp
             <strong className={styles.after}>{formatProbability(edit.objectProbabilityAfter)}</strong>
           </p>
           <BeforeAfter comparison={edit} afterDimmed={!enabled} />
+          <div>
+            <Button disabled={busy} onClick={() => readLensOf(edit.prompt)}>
+              Layer by layer…
+            </Button>
+          </div>
           <div className={styles.lists}>
             <JudgedList
               title={<Term name="paraphrase">Paraphrases</Term>}

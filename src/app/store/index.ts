@@ -5,6 +5,7 @@ import { createCompareSlice, type CompareSlice } from './compare.ts';
 import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
 import { createHistorySlice, type HistorySlice } from './history.ts';
 import { createKnowledgeSlice, type KnowledgeSlice } from './knowledge.ts';
+import { createLensSlice, type LensSlice } from './lens.ts';
 import { createMethodSlice, type MethodSlice } from './method.ts';
 import { createModelSlice, type ModelSlice } from './model.ts';
 import { createModelsSlice, type ModelsSlice } from './models.ts';
@@ -23,6 +24,7 @@ export type Store = ViewSlice &
   HistorySlice &
   CompareSlice &
   TraceSlice &
+  LensSlice &
   RecordsSlice &
   BenchmarkSlice;
 export type Slice<T> = StateCreator<Store, [], [], T>;
@@ -38,6 +40,7 @@ export const useStore = create<Store>()((...args) => ({
   ...createHistorySlice(...args),
   ...createCompareSlice(...args),
   ...createTraceSlice(...args),
+  ...createLensSlice(...args),
   ...createRecordsSlice(...args),
   ...createBenchmarkSlice(...args),
 }));

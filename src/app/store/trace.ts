@@ -89,7 +89,7 @@ export function lockedBy(
 }
 
 /** Why an edit's prompt cannot be traced, or null; its new object does not matter. */
-function promptFault(state: Store, draft: EditDraft): string | null {
+export function promptFault(state: Store, draft: EditDraft): string | null {
   const number = state.drafts.indexOf(draft) + 1;
   if (draft.subject.trim() === '') return `Edit ${number} has no subject.`;
   const known = state.inspections[draft.id];

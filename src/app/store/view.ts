@@ -2,7 +2,7 @@
 import { readTheme, writeTheme, type Theme } from './storage.ts';
 import type { Slice } from './index.ts';
 
-export type WorkTab = 'trace' | 'run' | 'result' | 'benchmark';
+export type WorkTab = 'trace' | 'lens' | 'run' | 'result' | 'benchmark';
 export type Column = 'edits' | 'work' | 'history';
 
 export interface ViewSlice {

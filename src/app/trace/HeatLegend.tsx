@@ -1,7 +1,7 @@
 /** What the colours of the heat map stand for. */
 import { formatProbability } from '../format.ts';
 import { Term } from '../shared/Tip.tsx';
-import { themedGradient } from './color-scale.ts';
+import { themedGradient } from '../shared/color-scale.ts';
 import styles from './HeatLegend.module.css';
 
 interface HeatLegendProps {

@@ -3,8 +3,8 @@ import { memo, useMemo, useRef, useState, type FocusEvent, type KeyboardEvent, t
 import type { TraceGrid } from '../../worker/trace-api.ts';
 import { formatPoints, formatProbability, formatToken } from '../format.ts';
 import type { Band } from '../store/trace.ts';
-import { fractionOf, themedShade } from './color-scale.ts';
-import { placeAfterKey, type CellPlace } from './grid-keys.ts';
+import { fractionOf, themedShade } from '../shared/color-scale.ts';
+import { placeAfterKey, type CellPlace } from '../shared/grid-keys.ts';
 import styles from './HeatMap.module.css';
 import { HeatLegend } from './HeatLegend.tsx';
 import { HeatReading } from './HeatReading.tsx';

@@ -113,7 +113,7 @@ function Stale() {
   const startTrace = useStore((state) => state.startTrace);
   if (reason === null) return null;
   return (
-    <p role="status" className={styles.stale}>
+    <p role="status" className={panel.stale}>
       {reason} {ready && <Button onClick={() => void startTrace(draftId)}>Trace again</Button>}
     </p>
   );

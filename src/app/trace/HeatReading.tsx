@@ -2,7 +2,7 @@
 import type { TraceGrid } from '../../worker/trace-api.ts';
 import { formatPoints, formatProbability, formatToken } from '../format.ts';
 import { Term } from '../shared/Tip.tsx';
-import type { CellPlace } from './grid-keys.ts';
+import type { CellPlace } from '../shared/grid-keys.ts';
 import type { HeatToken } from './HeatMap.tsx';
 import styles from './HeatReading.module.css';
 

@@ -5,6 +5,7 @@ import bar from '../run/RunBar.module.css';
 import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
+import { PromptOptions } from '../shared/PromptOptions.tsx';
 import { Progress } from '../shared/Progress.tsx';
 import { useStore } from '../store/index.ts';
 import { draftToTrace, traceDisabledReason, type TracedPrompt, type TraceTask } from '../store/trace.ts';
@@ -74,8 +75,7 @@ export function TraceBar() {
 
 function PromptChoice() {
   const id = useId();
-  const drafts = useStore((state) => state.drafts);
-  const inspections = useStore((state) => state.inspections);
+  const empty = useStore((state) => state.drafts.length === 0);
   const chosen = useStore((state) => draftToTrace(state)?.id ?? '');
   const choose = useStore((state) => state.chooseTraceDraft);
   return (
@@ -87,15 +87,10 @@ function PromptChoice() {
         id={id}
         className={panel.input}
         value={chosen}
-        disabled={drafts.length === 0}
+        disabled={empty}
         onChange={(event) => choose(event.target.value)}
       >
-        {drafts.length === 0 && <option value="">no edit yet</option>}
-        {drafts.map((draft, i) => (
-          <option key={draft.id} value={draft.id}>
-            {i + 1}. {inspections[draft.id]?.row.fullPrompt ?? (draft.subject || 'not complete yet')}
-          </option>
-        ))}
+        <PromptOptions />
       </select>
     </div>
   );

@@ -3,8 +3,9 @@ import { largest } from '../../engine/extent.ts';
 import type { TraceGrid, TraceView } from '../../worker/trace-api.ts';
 import { formatProbability, formatToken } from '../format.ts';
 import { escapeMarkup } from '../shared/markup.ts';
+import { MONO, pictureOf, words, type Picture } from '../shared/picture.ts';
 import type { Band } from '../store/trace.ts';
-import { fractionOf, shade } from './color-scale.ts';
+import { fractionOf, shade } from '../shared/color-scale.ts';
 import { gridName } from './names.ts';
 
 const CELL = 24;
@@ -13,20 +14,6 @@ const TITLE = 46;
 /** Of the monospaced letters at 12 px. */
 const LETTER = 7.3;
 const LEGEND = { width: 160, height: 10, space: 74 };
-
-const MONO = 'ui-monospace, Menlo, Consolas, monospace';
-const SANS = 'system-ui, sans-serif';
-
-export interface Picture {
-  svg: string;
-  /** In pixels. */
-  width: number;
-  height: number;
-}
-
-function words(x: number, y: number, content: string, attributes = ''): string {
-  return `<text x="${x}" y="${y}" ${attributes}>${escapeMarkup(content)}</text>`;
-}
 
 /** Layers are labelled so far apart that two digits fit. */
 function labelStep(layers: number): number {
@@ -44,7 +31,6 @@ export function heatPicture(view: TraceView, grid: TraceGrid, band: Band | null)
   const height = bottom + 30 + LEGEND.space;
   const { corrupted, answer } = view;
   const parts: string[] = [
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
     words(MARGIN, 20, title, 'font-size="13" font-weight="600"'),
     words(MARGIN, 36, view.prompt, 'font-size="11" fill="#525e6c"'),
   ];
@@ -73,13 +59,7 @@ export function heatPicture(view: TraceView, grid: TraceGrid, band: Band | null)
     );
   }
   parts.push(legend(left, bottom + 48, corrupted, answer.probability));
-  return {
-    width,
-    height,
-    svg:
-      `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
-      `font-family="${SANS}" fill="#18202a">${parts.join('')}</svg>`,
-  };
+  return pictureOf(width, height, parts);
 }
 
 function legend(x: number, y: number, low: number, high: number): string {

@@ -37,6 +37,7 @@ function page() {
             'resetKnowledge',
             'resetComparison',
             'resetTrace',
+            'resetLens',
             'resetBenchmark',
             'adoptHistory',
             'watchHistory',

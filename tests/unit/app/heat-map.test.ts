@@ -1,7 +1,7 @@
 /** The heat map of a trace: its colours and its keys. */
 import { describe, expect, it } from 'vitest';
-import { fractionOf, shade, type Shade } from '../../../src/app/trace/color-scale.ts';
-import { placeAfterKey } from '../../../src/app/trace/grid-keys.ts';
+import { fractionOf, shade, type Shade } from '../../../src/app/shared/color-scale.ts';
+import { placeAfterKey } from '../../../src/app/shared/grid-keys.ts';
 
 /** Relative luminance (WCAG 2), from 0 to 1. */
 function luminance(color: string): number {

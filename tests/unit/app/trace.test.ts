@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { EditDraft } from '../../../src/worker/api.ts';
 import type { AverageTraceView, TraceGrid, TracePosition, TraceView } from '../../../src/worker/trace-api.ts';
 import { toCsv } from '../../../src/app/shared/table.ts';
-import { shade } from '../../../src/app/trace/color-scale.ts';
+import { shade } from '../../../src/app/shared/color-scale.ts';
 import { averageCurves, curveChoices, promptCurves } from '../../../src/app/trace/effects.ts';
 import { heatPicture } from '../../../src/app/trace/heat-svg.ts';
 import { gridKey, gridName, gridOf, gridsOf } from '../../../src/app/trace/names.ts';

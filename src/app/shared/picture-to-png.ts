@@ -1,5 +1,5 @@
 /** Draws an SVG picture and gives it as PNG, sharp enough for print. */
-import type { Picture } from './heat-svg.ts';
+import type { Picture } from './picture.ts';
 
 const SCALE = 3;
 

@@ -1,0 +1,135 @@
+/** The old and the new answer on their way up the layers: how many tokens each layer finds likelier. */
+import { useMemo } from 'react';
+import { CartesianGrid, Line, LineChart, ReferenceArea, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import type { LensView } from '../../worker/lens-api.ts';
+import { formatCount, formatToken } from '../format.ts';
+import chart from '../run/Chart.module.css';
+import { gridOf, SIDE_NAMES, sidesOf, type LensSide } from './lens-cells.ts';
+import styles from './RankChart.module.css';
+
+interface RankLine {
+  key: string;
+  name: string;
+  color: string;
+  dash: string;
+  /** By layer, 1 for what is said. */
+  ranks: number[];
+}
+
+/** Colour tells the answers apart, dashes the sides. */
+const COLORS = { old: 'var(--before)', new: 'var(--object)' };
+const DASHES: Record<LensSide, string> = { before: '5 4', after: '' };
+
+export function rankLines(view: LensView, token: number): RankLine[] {
+  return view.followed.flatMap(({ role, token: text }, i) =>
+    sidesOf(view).map((side) => ({
+      key: `${role} ${side}`,
+      name: `${formatToken(text)}, ${SIDE_NAMES[side].toLowerCase()}`,
+      color: COLORS[role],
+      dash: view.after === null ? '' : DASHES[side],
+      ranks: gridOf(view, side)[token].map((cell) => cell.followed[i].rank + 1),
+    })),
+  );
+}
+
+/** Powers of ten from 1 to beyond the largest rank. */
+function rankTicks(lines: readonly RankLine[]): number[] {
+  let worst = 10;
+  for (const { ranks } of lines) for (const rank of ranks) worst = Math.max(worst, rank);
+  return Array.from({ length: Math.ceil(Math.log10(worst)) + 1 }, (_, i) => 10 ** i);
+}
+
+/** "·French, before: 1 from layer 5 on, at the end 1". */
+function wordsOf({ name, ranks }: RankLine): string {
+  const first = ranks.indexOf(1);
+  const said = first < 0 ? 'never first' : `first at layer ${first}`;
+  return `${name}: ${said}, at the end ${formatCount(ranks[ranks.length - 1])}`;
+}
+
+export function RankChart({ view, token }: { view: LensView; token: number }) {
+  const lines = useMemo(() => rankLines(view, token), [view, token]);
+  const ticks = rankTicks(lines);
+  const points = Array.from({ length: view.layerCount }, (_, layer) => ({
+    layer,
+    ...Object.fromEntries(lines.map(({ key, ranks }) => [key, ranks[layer]])),
+  }));
+  const { edited } = view;
+  return (
+    <div className={styles.chart}>
+      <ul className={chart.legend} aria-label="Lines">
+        {lines.map(({ key, name, color, dash }) => (
+          <li key={key}>
+            <svg width="26" height="8" aria-hidden="true">
+              <path d="M0 4h26" stroke={color} strokeWidth={2.2} strokeDasharray={dash} />
+            </svg>
+            {name}
+          </li>
+        ))}
+      </ul>
+      <div className={styles.plot} role="img" aria-label={`Rank by layer. ${lines.map(wordsOf).join('; ')}.`}>
+        <ResponsiveContainer width="100%" height="100%">
+          <LineChart data={points} margin={{ top: 8, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
+            {edited && (
+              <ReferenceArea
+                x1={edited.first - 0.5}
+                x2={edited.last + 0.5}
+                fill="var(--layer)"
+                fillOpacity={0.14}
+                stroke="var(--layer)"
+                strokeOpacity={0.6}
+              />
+            )}
+            <CartesianGrid stroke="var(--line)" vertical={false} />
+            <XAxis
+              dataKey="layer"
+              type="number"
+              domain={[-0.5, view.layerCount - 0.5]}
+              ticks={points.map(({ layer }) => layer).filter((layer) => layer % Math.ceil(view.layerCount / 12) === 0)}
+              interval={0}
+              tickLine={false}
+              stroke="var(--line-strong)"
+              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+              label={{ value: 'layer', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+            />
+            <YAxis
+              width={58}
+              scale="log"
+              reversed
+              domain={[1, ticks[ticks.length - 1]]}
+              ticks={ticks}
+              interval={0}
+              tickLine={false}
+              axisLine={false}
+              tickFormatter={formatCount}
+              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+              label={{ value: 'rank', angle: -90, position: 'insideLeft', fill: 'var(--muted)', fontSize: 11 }}
+            />
+            <Tooltip
+              isAnimationActive={false}
+              labelFormatter={(layer) => `Layer ${Number(layer)}`}
+              formatter={(value) => formatCount(Number(value))}
+              contentStyle={{
+                background: 'var(--surface)',
+                border: '1px solid var(--line)',
+                borderRadius: 6,
+                fontSize: 12,
+              }}
+            />
+            {lines.map(({ key, name, color, dash }) => (
+              <Line
+                key={key}
+                dataKey={key}
+                name={name}
+                stroke={color}
+                strokeWidth={2.2}
+                strokeDasharray={dash}
+                dot={{ r: 2.4, fill: color, strokeWidth: 0 }}
+                isAnimationActive={false}
+              />
+            ))}
+          </LineChart>
+        </ResponsiveContainer>
+      </div>
+    </div>
+  );
+}
