@@ -205,6 +205,14 @@ export interface LayerReport {
   seconds: number;
 }
 
+/** ‖z − h‖ of an edit before and after a layer's change. */
+export interface EditResidual {
+  edit: number;
+  layer: number;
+  before: number;
+  after: number;
+}
+
 export type RunEvent =
   /** `phase` is the id of one of the method's. */
   | { kind: 'phase'; phase: string; done: number; total: number; detail: string; secondsLeft: number | null }
@@ -235,6 +243,8 @@ export interface PatchSummary {
   method: string;
   settings: MethodSettings;
   layers: LayerReport[];
+  /** Of every edit, layer by layer; empty of runs that did not measure them. */
+  residuals: EditResidual[];
   losses: StepLoss[];
   seconds: number;
   /** Seconds per phase. */

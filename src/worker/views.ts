@@ -277,6 +277,7 @@ function viewOf(patch: Patch): Omit<PatchSummary, 'name' | 'enabled'> {
     method: patch.method,
     settings: patch.settings,
     layers: (report?.layers ?? []).map(layerView),
+    residuals: report?.residuals ?? [],
     losses: (report?.losses ?? []).map(stepView),
     seconds: Object.values(timings).reduce((sum, seconds) => sum + seconds, 0),
     timings,

@@ -10,6 +10,7 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
   await run(page);
 
   for (const [i, edit] of EDITS.entries()) await expect(topToken(page, i + 1)).toContainText(edit.object);
+  await expect(page.getByRole('img', { name: /^Residual closed: layer 0: .*; left: [\d.]+ \(/ })).toBeVisible();
   await page.getByRole('tab', { name: 'Result' }).click();
   const summary = page.getByRole('region', { name: 'Summary' });
   await expect(summary).toContainText(/3 of 3 edits/);

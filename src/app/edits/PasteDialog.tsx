@@ -1,12 +1,15 @@
 /** Several edits at once, one a line; good lines are added and faulty ones stay to be mended. */
 import { useState } from 'react';
 import { toFailure } from '../../worker/client.ts';
-import { formatPlural } from '../format.ts';
+import { formatCount, formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import { Modal } from '../shared/Modal.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
 import styles from './PasteDialog.module.css';
+
+/** More would keep the page waiting. */
+const SHOWN_FAULTS = 50;
 
 interface PasteDialogProps {
   open: boolean;
@@ -70,11 +73,14 @@ export function PasteDialog({ open, onOpenChange }: PasteDialogProps) {
           {outcome && <p>{outcome.words}</p>}
           {outcome && outcome.faults.length > 0 && (
             <ul className={styles.faults}>
-              {outcome.faults.map((fault, i) => (
+              {outcome.faults.slice(0, SHOWN_FAULTS).map((fault, i) => (
                 <li key={i} className={panel.fault}>
                   <code>{fault.text}</code> — {fault.message}
                 </li>
               ))}
+              {outcome.faults.length > SHOWN_FAULTS && (
+                <li className={panel.fault}>and {formatCount(outcome.faults.length - SHOWN_FAULTS)} other lines</li>
+              )}
             </ul>
           )}
         </div>

@@ -89,7 +89,7 @@ function PromptChoice() {
             if (value !== OWN) choose(value);
           }}
         >
-          <PromptOptions />
+          <PromptOptions chosen={chosen} />
           <option value={OWN}>A prompt of your own…</option>
         </select>
       </div>

@@ -1,8 +1,9 @@
 /** The maps before and after, the cell that is read with its ten likeliest words, and the ranks of the answers by layer. */
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { LensView } from '../../worker/lens-api.ts';
 import { formatCount, formatProbability, formatToken } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
+import { ErrorBoundary } from '../shared/ErrorBoundary.tsx';
 import { Empty } from '../shared/Empty.tsx';
 import type { CellPlace } from '../shared/grid-keys.ts';
 import panel from '../shared/Panel.module.css';
@@ -17,7 +18,9 @@ import { lensPicture } from './lens-svg.ts';
 import { lensTable } from './lens-tables.ts';
 import styles from './LensCard.module.css';
 import { LensMap } from './LensMap.tsx';
-import { RankChart } from './RankChart.tsx';
+
+// The chart library is most of the page's code.
+const RankChart = lazy(() => import('./RankChart.tsx').then((module) => ({ default: module.RankChart })));
 
 export function LensCard({ view }: { view: LensView | null }) {
   const stem = fileStem('lens', view?.prompt ?? '');
@@ -66,7 +69,13 @@ function Read({ view }: { view: LensView }) {
         <Term name="rank">Rank</Term> by layer at{' '}
         <code className={panel.code}>{formatToken(view.tokens[place.token].text)}</code>
       </h3>
-      <RankChart view={view} token={place.token} />
+      <div className={styles.ranks}>
+        <ErrorBoundary part="The chart">
+          <Suspense fallback={null}>
+            <RankChart view={view} token={place.token} />
+          </Suspense>
+        </ErrorBoundary>
+      </div>
       <TableDetails name="Layer lens" table={() => lensTable(view)} />
     </>
   );

@@ -2,35 +2,10 @@
 import { useMemo } from 'react';
 import { CartesianGrid, Line, LineChart, ReferenceArea, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { LensView } from '../../worker/lens-api.ts';
-import { formatCount, formatToken } from '../format.ts';
+import { formatCount } from '../format.ts';
 import chart from '../run/Chart.module.css';
-import { gridOf, SIDE_NAMES, sidesOf, type LensSide } from './lens-cells.ts';
+import { rankLines, type RankLine } from './rank-lines.ts';
 import styles from './RankChart.module.css';
-
-interface RankLine {
-  key: string;
-  name: string;
-  color: string;
-  dash: string;
-  /** By layer, 1 for what is said. */
-  ranks: number[];
-}
-
-/** Colour tells the answers apart, dashes the sides. */
-const COLORS = { old: 'var(--before)', new: 'var(--object)' };
-const DASHES: Record<LensSide, string> = { before: '5 4', after: '' };
-
-export function rankLines(view: LensView, token: number): RankLine[] {
-  return view.followed.flatMap(({ role, token: text }, i) =>
-    sidesOf(view).map((side) => ({
-      key: `${role} ${side}`,
-      name: `${formatToken(text)}, ${SIDE_NAMES[side].toLowerCase()}`,
-      color: COLORS[role],
-      dash: view.after === null ? '' : DASHES[side],
-      ranks: gridOf(view, side)[token].map((cell) => cell.followed[i].rank + 1),
-    })),
-  );
-}
 
 /** Powers of ten from 1 to beyond the largest rank. */
 function rankTicks(lines: readonly RankLine[]): number[] {

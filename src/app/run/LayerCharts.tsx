@@ -7,6 +7,7 @@ import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
 import type { RunFigures } from '../store/run.ts';
 import chart from './Chart.module.css';
+import { ResidualChart } from './ResidualChart.tsx';
 
 interface LayerPoint {
   layer: number;
@@ -68,12 +69,13 @@ function LayerBars({ caption, name, points }: LayerBarsProps) {
 
 export function LayerCharts({ run }: { run: RunFigures }) {
   const { layers, reports } = run;
-  const [ratios, residuals] = useMemo(() => {
+  const ratios = useMemo(() => {
     // Where nobody said which layers are edited, they are those that were.
     const drawn = layers.length > 0 ? layers : reports.map(({ layer }) => layer);
-    const of = (field: 'ratio' | 'meanResidual'): LayerPoint[] =>
-      drawn.map((layer) => ({ layer, value: reports.find((report) => report.layer === layer)?.[field] ?? null }));
-    return [of('ratio'), of('meanResidual')];
+    return drawn.map((layer): LayerPoint => ({
+      layer,
+      value: reports.find((report) => report.layer === layer)?.ratio ?? null,
+    }));
   }, [layers, reports]);
   const table = {
     columns: ['layer', '‖ΔW‖', '‖W‖', '‖ΔW‖/‖W‖', 'mean residual', 'relative residual of the solve', 'seconds'],
@@ -99,15 +101,7 @@ export function LayerCharts({ run }: { run: RunFigures }) {
             </>
           }
         />
-        <LayerBars
-          name="Mean residual"
-          points={residuals}
-          caption={
-            <>
-              Mean <Term name="residual" /> before the change
-            </>
-          }
-        />
+        <ResidualChart run={run} />
       </div>
       <TableDetails name="Change of the layers" table={table} />
     </div>

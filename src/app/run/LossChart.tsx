@@ -1,5 +1,5 @@
 /** The loss terms over the steps, for one edit or the mean of all. */
-import { memo, useCallback, useId, useMemo, useState } from 'react';
+import { useCallback, useId, useMemo, useState } from 'react';
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatCount, formatNumber } from '../format.ts';
 import panel from '../shared/Panel.module.css';
@@ -8,6 +8,7 @@ import { Term } from '../shared/Tip.tsx';
 import type { GlossaryTerm } from '../glossary.ts';
 import type { RunFigures } from '../store/run.ts';
 import chart from './Chart.module.css';
+import { EditOptions, OFFERED_EDITS } from './EditOptions.tsx';
 import { lossCurve } from './losses.ts';
 
 type LineKey = 'loss' | 'nll' | 'kl' | 'decay';
@@ -19,17 +20,6 @@ const lines: { key: LineKey; name: string; term: GlossaryTerm | null; color: str
   { key: 'kl', name: 'KL', term: 'KL', color: 'var(--subject)', dash: '2 3', width: 1.8 },
   { key: 'decay', name: 'decay', term: 'decay', color: 'var(--muted)', dash: '8 3 2 3', width: 1.8 },
 ];
-
-/** More would keep the page waiting. */
-const OFFERED_EDITS = 500;
-
-const EditOptions = memo(function EditOptions({ edits }: Pick<RunFigures, 'edits'>) {
-  return edits.slice(0, OFFERED_EDITS).map((named, i) => (
-    <option key={i} value={i}>
-      {i + 1}. {named.subject} → {named.object}
-    </option>
-  ));
-});
 
 export function LossChart({ run }: { run: RunFigures }) {
   const id = useId();

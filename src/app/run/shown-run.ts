@@ -18,7 +18,7 @@ export function useShownRun(): ShownRun | null {
   return useMemo(() => {
     if (run) return { run, fromPatch: null };
     if (!patch) return null;
-    const { edits, losses, layers: reports, settings, name } = patch;
-    return { run: { edits, ...plannedFigures(method, settings), losses, reports }, fromPatch: name };
+    const { edits, losses, layers: reports, residuals, settings, name } = patch;
+    return { run: { edits, ...plannedFigures(method, settings), losses, reports, residuals }, fromPatch: name };
   }, [run, patch, method]);
 }

@@ -1,6 +1,7 @@
 /** The run that goes on now or went last. */
 import type {
   EditDraft,
+  EditResidual,
   LayerReport,
   MethodPhase,
   MethodSettings,
@@ -38,6 +39,8 @@ export interface RunFigures {
   layers: number[];
   losses: StepLoss[];
   reports: LayerReport[];
+  /** Known when the run is done. */
+  residuals: EditResidual[];
 }
 
 /** One run as it is watched: what it was asked and what came back so far. */
@@ -172,6 +175,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
           notes: [],
           losses: [],
           reports: [],
+          residuals: [],
           startedAt,
           seconds: null,
           patchId: null,
@@ -189,6 +193,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
           patchId: patch?.id ?? null,
           losses: patch?.losses ?? run.losses,
           reports: patch?.layers ?? run.reports,
+          residuals: patch?.residuals ?? [],
         }));
         get().endJob(job);
         get().adoptHistory(history);

@@ -90,7 +90,7 @@ function PromptChoice() {
         disabled={empty}
         onChange={(event) => choose(event.target.value)}
       >
-        <PromptOptions />
+        <PromptOptions chosen={chosen} />
       </select>
     </div>
   );

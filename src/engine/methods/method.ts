@@ -17,7 +17,7 @@ import type { TargetSettings } from '../targets/target.ts';
 import type { LocatedSubject } from '../tokens/lookup.ts';
 import type { EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
-import type { LayerOutcome } from './report.ts';
+import type { EditResidual, LayerOutcome } from './report.ts';
 
 /** A stretch of a run with a progress of its own. */
 export interface MethodPhase {
@@ -65,6 +65,8 @@ export interface MethodResult {
   readonly deltas: WeightDelta[];
   readonly losses: StepLosses[];
   readonly layers: LayerOutcome[];
+  /** Of a method that goes to target states. */
+  readonly residuals?: EditResidual[];
   /** By phase. */
   readonly seconds: Readonly<Record<string, number>>;
 }

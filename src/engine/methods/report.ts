@@ -16,6 +16,14 @@ export const layerOutcomeSchema = z.object({
   seconds: z.number(),
 });
 
+/** How far an edit's state is from its target before and after a layer's change: ‖z − h‖. */
+export const editResidualSchema = z.object({
+  edit: z.number(),
+  layer: z.number(),
+  before: z.number(),
+  after: z.number(),
+});
+
 /** What the model answered to an edit's prompt before the run, and what after it. */
 export const editOutcomeSchema = z.object({
   /** Every token of the new object was the most probable one; joint probability of these tokens. */
@@ -31,6 +39,8 @@ export const runReportSchema = z.object({
   /** Loss terms of every evaluation, edit by edit, in the order of the steps. */
   losses: z.array(stepLossesSchema),
   layers: z.array(layerOutcomeSchema),
+  /** Layer by layer, every edit; absent of runs that did not measure them. */
+  residuals: z.array(editResidualSchema).optional(),
   /** In the order of the requests; absent of runs that were not asked. */
   outcomes: z.array(editOutcomeSchema).optional(),
   /** Tokens behind the second moments; 0 where the method needs none. */
@@ -44,5 +54,6 @@ export const runReportSchema = z.object({
 });
 
 export type LayerOutcome = Readonly<z.infer<typeof layerOutcomeSchema>>;
+export type EditResidual = Readonly<z.infer<typeof editResidualSchema>>;
 export type EditOutcome = Readonly<z.infer<typeof editOutcomeSchema>>;
 export type RunReport = z.infer<typeof runReportSchema>;

@@ -151,6 +151,7 @@ export async function runEdit(
   const report: RunReport = {
     losses: result.losses,
     layers: result.layers,
+    ...(result.residuals && { residuals: result.residuals }),
     statisticsTokens,
     keptTargets: found?.found ?? 0,
     outcomes,

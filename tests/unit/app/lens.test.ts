@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { cellShade, cellWords, gridOf, roleOf, sidesOf } from '../../../src/app/lens/lens-cells.ts';
 import { lensPicture } from '../../../src/app/lens/lens-svg.ts';
 import { lensTable } from '../../../src/app/lens/lens-tables.ts';
-import { rankLines } from '../../../src/app/lens/RankChart.tsx';
+import { rankLines } from '../../../src/app/lens/rank-lines.ts';
 import type { LensCellView, LensView } from '../../../src/worker/lens-api.ts';
 
 function cell(id: number, token: string, probability: number, ranks: [number, number]): LensCellView {

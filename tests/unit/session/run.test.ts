@@ -304,6 +304,36 @@ describe('a batch of edits', () => {
   });
 });
 
+describe('the residuals in the report', () => {
+  it('begin at ‖δ‖, go through what every layer is given, and end where the edited model is', async () => {
+    const patch = await runEdit(bench, requests, settings, { contexts });
+    const { residuals, losses } = runReportSchema.parse(patch.report);
+    expect(residuals).toHaveLength(2 * requests.length);
+    const { model } = bench;
+    const edits = promptsOf(requests, contexts);
+    const targets = await targetsOf(edits, settings);
+    const edited = await applyPatches(model, [patch]);
+    for (const [edit, { contexts: located }] of edits.entries()) {
+      const [first, second] = residuals!.filter((residual) => residual.edit === edit);
+      const { deltaNorm } = losses.findLast((loss) => loss.edit === edit)!;
+      expect(Math.abs(first.before / deltaNorm - 1)).toBeLessThan(1e-3);
+      expect(second.before).toBe(first.after);
+      // Of the first of two layers R is half of the residual, of the last the whole.
+      patch.deltas.forEach((delta, i) => {
+        if (delta.kind !== 'low-rank') throw new Error(delta.kind);
+        const row = delta.left.subarray(edit * delta.outSize, (edit + 1) * delta.outSize);
+        expect(Math.abs(((2 - i) * Math.hypot(...row)) / [first, second][i].before - 1)).toBeLessThan(1e-5);
+      });
+      const [{ ids, lookupIndex }] = located;
+      const hidden = await forwardRows(model, edited, batchOf([ids]), { through: 2 });
+      const reached = hidden.floats.subarray(lookupIndex * model.config.hiddenSize);
+      const left = Math.hypot(...targets[edit].z.map((value, d) => value - reached[d]));
+      expect(Math.abs(second.after / left - 1)).toBeLessThan(1e-3);
+    }
+    edited.dispose();
+  });
+});
+
 describe('the loss', () => {
   it.each([
     ['of a prompt with text before the subject', [inner], contexts, [1, 2]],

@@ -79,7 +79,7 @@ export const memit: EditingMethod<MemitSettings> = {
         targets: (optimized - started) / 1000,
         spread: (performance.now() - optimized) / 1000,
       };
-      return { deltas: spread.deltas, losses, layers: spread.outcomes, seconds };
+      return { deltas: spread.deltas, losses, layers: spread.outcomes, residuals: spread.residuals, seconds };
     } finally {
       edited.dispose();
     }

@@ -10,14 +10,14 @@ import { BLOCK_OUTPUTS } from '../../model/graphs.ts';
 import type { LanguageModel } from '../../model/language-model.ts';
 import type { EditedWeights, WeightSet } from '../../model/weight-set.ts';
 import { readFloats } from '../../runtime/device.ts';
-import { scoped } from '../../runtime/scope.ts';
+import { scoped, type TensorScope } from '../../runtime/scope.ts';
 import type { Tensor } from '../../runtime/tensor.ts';
 import { checkpoint, type Job } from '../../job.ts';
 import { factorProduct } from '../../patches/apply.ts';
 import { isSmallerDense, type WeightDelta } from '../../patches/weight-delta.ts';
 import type { LayerStatistics } from '../../statistics/covariances.ts';
 import type { EditPrompts } from '../../targets/prompts.ts';
-import type { LayerOutcome } from '../report.ts';
+import type { EditResidual, LayerOutcome } from '../report.ts';
 import type { MemitSettings } from './settings.ts';
 
 /** With more edits than the matrix is wide divided by this, factoring the whole system costs less than going by the factor of C. */
@@ -48,7 +48,7 @@ export async function spreadUpdates(
   settings: MemitSettings,
   job: Job,
   onLayer: (outcome: LayerOutcome) => void,
-): Promise<{ deltas: WeightDelta[]; outcomes: LayerOutcome[] }> {
+): Promise<{ deltas: WeightDelta[]; outcomes: LayerOutcome[]; residuals: EditResidual[] }> {
   const { device } = model.runtime;
   const { hiddenSize, intermediateSize } = model.config;
   const lastLayer = settings.layers[settings.layers.length - 1];
@@ -58,6 +58,14 @@ export async function spreadUpdates(
   );
   const deltas: WeightDelta[] = [];
   const outcomes: LayerOutcome[] = [];
+  /** ‖z − h‖ of every edit before each layer's change, and after the last one. */
+  const norms: Float32Array[] = [];
+  const residualInto = async (scope: TensorScope): Promise<Tensor> => {
+    const residual = scope.track(device.upload(concat(targets, hiddenSize), [prompts.length, hiddenSize]));
+    await addAtLookup(model, weights, plain, lastLayer, BLOCK_OUTPUTS.hidden, residual, job, -1);
+    norms.push(await readFloats(device, scope.track(await model.linalg.rowNorms(residual))));
+    return residual;
+  };
 
   for (const [i, layer] of settings.layers.entries()) {
     await checkpoint(job);
@@ -65,9 +73,7 @@ export async function spreadUpdates(
     await scoped(async (scope) => {
       const keys = scope.track(device.zeros([prompts.length, intermediateSize]));
       await addAtLookup(model, weights, keyRows, layer, BLOCK_OUTPUTS.key, keys, job);
-      const residual = scope.track(device.upload(concat(targets, hiddenSize), [prompts.length, hiddenSize]));
-      await addAtLookup(model, weights, plain, lastLayer, BLOCK_OUTPUTS.hidden, residual, job, -1);
-      const residualNorms = await readFloats(device, scope.track(await model.linalg.rowNorms(residual)));
+      const residual = await residualInto(scope);
       const remaining = settings.layers.length - i;
       const share = scope.track(await model.linalg.addScaled(residual, 1 / remaining, residual, 0));
 
@@ -122,7 +128,7 @@ export async function spreadUpdates(
         layer,
         updateNorm,
         weightNorm,
-        meanResidual: residualNorms.reduce((sum, norm) => sum + norm, 0) / prompts.length,
+        meanResidual: norms[i].reduce((sum, norm) => sum + norm, 0) / prompts.length,
         relativeResidual,
         seconds: (performance.now() - started) / 1000,
       };
@@ -130,7 +136,11 @@ export async function spreadUpdates(
       onLayer(outcome);
     });
   }
-  return { deltas, outcomes };
+  await scoped(residualInto);
+  const residuals = prompts.flatMap((_, edit) =>
+    settings.layers.map((layer, i) => ({ edit, layer, before: norms[i][edit], after: norms[i + 1][edit] })),
+  );
+  return { deltas, outcomes, residuals };
 }
 
 /** The plain prompt weighs as much as all generated contexts together (reference: compute_ks). */
