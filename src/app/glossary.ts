@@ -9,6 +9,7 @@ export const glossary = {
   δ: 'What is added to the hidden state to reach z; found by gradient descent, one step at a time.',
   λ: 'How much the statistics of ordinary text weigh against the new facts: larger means gentler edits.',
   ΔW: 'The change that is made to a layer’s weights; ‖ΔW‖/‖W‖ is its size relative to the weights.',
+  key: 'What a layer’s memory is asked with: the numbers that go into the MLP’s last matrix at a token.',
   residual: 'How far the hidden state still is from z before a layer’s weights are changed.',
   NLL: 'Negative log-likelihood of the new object: small when the model finds it likely.',
   KL: 'How much the model’s idea of what the subject is drifts while δ is sought.',

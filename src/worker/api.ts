@@ -28,6 +28,7 @@ import type {
 } from './benchmark-api.ts';
 import type { FindEvent, KnowledgeView, StatisticsTextView } from './knowledge-api.ts';
 import type { DownloadedModel, DownloadProgress, HubOrder, ModelShelf } from './models-api.ts';
+import type { LayerReach, Reach, Spread } from '../engine/session/reach.ts';
 import type { LensProgress, LensPrompt, LensView } from './lens-api.ts';
 import type { AverageTraceView, TraceEvent, TraceSettings, TraceView } from './trace-api.ts';
 
@@ -38,8 +39,11 @@ export type {
   MethodPhase,
   MethodSettings,
   Prediction,
+  LayerReach,
   PromptComparison,
+  Reach,
   SettingField,
+  Spread,
 };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
@@ -332,6 +336,8 @@ export interface WorkerApi {
   tryPrompt(prompt: string): Promise<FreeComparison>;
   /** What every layer would say at every token of a prompt. */
   lens(asked: LensPrompt, onProgress: (progress: LensProgress) => void): Promise<LensView>;
+  /** What a patch adds to its layers' outputs, and how alike the keys of its edits are. */
+  reach(patchId: string, onProgress: (done: number, total: number) => void): Promise<Reach>;
   /** Causal trace of a draft's prompt, on the model as it is now. Streams the view, then its tokens as they come. */
   trace(draft: EditDraft, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<TraceView>;
   /** Average over `count` known facts of the unedited model; kept with the model, so a second call with the same settings is instant. */

@@ -9,6 +9,7 @@ import { knowledgeCommands } from './commands/knowledge.ts';
 import { lensCommands } from './commands/lens.ts';
 import { modelCommands } from './commands/model.ts';
 import { modelsCommands } from './commands/models.ts';
+import { reachCommands } from './commands/reach.ts';
 import { tracingCommands } from './commands/tracing.ts';
 import { WorkerHost } from './host.ts';
 import { failureOf } from './views.ts';
@@ -22,6 +23,7 @@ const api: WorkerApi = {
   ...knowledgeCommands(host),
   ...tracingCommands(host),
   ...lensCommands(host),
+  ...reachCommands(host),
   ...benchmarkCommands(host),
   ...historyCommands(host),
   ...fileCommands(host),

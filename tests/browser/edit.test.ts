@@ -19,6 +19,12 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
   expect(Number(neighbours?.[1]) / Number(neighbours?.[2])).toBeGreaterThanOrEqual(0.9);
   await info.attach('result', { body: await page.screenshot({ fullPage: true }), contentType: 'image/png' });
 
+  // The change is large where the edits are, and small elsewhere.
+  const moves = page.getByRole('region', { name: 'What the change moves' });
+  await moves.getByRole('button', { name: 'Measure' }).click();
+  await expect(moves.getByRole('img', { name: /^ordinary text’s keys, \d{3,}: half of them/ })).toHaveCount(4);
+  await expect(moves.getByRole('img', { name: /^Cosines of the keys of 3 edits at layer 0/ })).toBeVisible();
+
   // The same, layer by layer: the old answer gives way to the new one.
   await page.getByRole('button', { name: 'Layer by layer…' }).first().click();
   const lens = page.getByRole('region', { name: 'Layer lens' });

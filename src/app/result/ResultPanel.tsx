@@ -10,6 +10,7 @@ import { TableDetails } from '../shared/TableDetails.tsx';
 import { shownPatch } from '../store/compare.ts';
 import { useStore } from '../store/index.ts';
 import { EditResult } from './EditResult.tsx';
+import { ReachCard } from './ReachCard.tsx';
 import { resultTable } from './result-table.ts';
 import styles from './ResultPanel.module.css';
 import { Summary } from './Summary.tsx';
@@ -95,6 +96,7 @@ function PatchResult({ patch }: { patch: PatchSummary }) {
           enabled={patch.enabled}
         />
       ))}
+      <ReachCard patch={patch} />
       {!report && comparing && (
         <div aria-hidden="true" className={panel.stack}>
           {patch.edits.slice(0, 3).map((_, i) => (

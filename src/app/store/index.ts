@@ -9,6 +9,7 @@ import { createLensSlice, type LensSlice } from './lens.ts';
 import { createMethodSlice, type MethodSlice } from './method.ts';
 import { createModelSlice, type ModelSlice } from './model.ts';
 import { createModelsSlice, type ModelsSlice } from './models.ts';
+import { createReachSlice, type ReachSlice } from './reach.ts';
 import { createRecordsSlice, type RecordsSlice } from './records.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
 import { createTraceSlice, type TraceSlice } from './trace.ts';
@@ -25,6 +26,7 @@ export type Store = ViewSlice &
   CompareSlice &
   TraceSlice &
   LensSlice &
+  ReachSlice &
   RecordsSlice &
   BenchmarkSlice;
 export type Slice<T> = StateCreator<Store, [], [], T>;
@@ -41,6 +43,7 @@ export const useStore = create<Store>()((...args) => ({
   ...createCompareSlice(...args),
   ...createTraceSlice(...args),
   ...createLensSlice(...args),
+  ...createReachSlice(...args),
   ...createRecordsSlice(...args),
   ...createBenchmarkSlice(...args),
 }));

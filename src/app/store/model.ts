@@ -9,7 +9,8 @@ import type { Slice } from './index.ts';
 /** The model that ships with the page; its address is the page's to know, the worker lies in another folder. */
 export const DEMO_MODEL: ModelLocation = { kind: 'demo', url: new URL('models/demo', document.baseURI).href };
 
-export type JobKind = 'load' | 'run' | 'trace' | 'lens' | 'compare' | 'benchmark' | 'facts' | 'export' | 'import';
+export type JobKind =
+  'load' | 'run' | 'trace' | 'lens' | 'reach' | 'compare' | 'benchmark' | 'facts' | 'export' | 'import';
 
 export interface Job {
   id: string;
@@ -84,6 +85,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     get().resetKnowledge(model.knowledge);
     get().resetTrace(model.averageTrace, model.traceWindow);
     get().resetLens();
+    get().resetReach();
     get().resetBenchmark();
     get().adoptHistory(model.history);
     const kept = readDrafts(model.hash);

@@ -38,6 +38,7 @@ function page() {
             'resetComparison',
             'resetTrace',
             'resetLens',
+            'resetReach',
             'resetBenchmark',
             'adoptHistory',
             'watchHistory',
