@@ -1,8 +1,8 @@
 /**
- * `npm test`: every check of the project, one after the other, and one line at the end that sums them up:
+ * `npm test`: every check of the project, the small ones side by side and the tests one after the other, and one line at the end that sums them up:
  * `N passed, N failed` (with `, N skipped` where tests were skipped). A failed check does not stop the later ones.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,13 +37,26 @@ function runTool(file, args) {
 }
 
 /**
- * A check that passes or fails as a whole.
+ * A check that passes or fails as a whole, beside others of its kind: each keeps a core busy. What it says is printed when it has ended.
+ * @param {string} title
  * @param {string} file
  * @param {string[]} args
- * @returns {Counts}
+ * @returns {Promise<Counts>}
  */
-function check(file, args) {
-  return runTool(file, args) === 0 ? ONE_PASSED : ONE_FAILED;
+async function check(title, file, args) {
+  const child = spawn(process.execPath, [join(ROOT, 'node_modules', file), ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  /** @type {string[]} */
+  const said = [];
+  child.stdout.setEncoding('utf8').on('data', (text) => said.push(text));
+  child.stderr.setEncoding('utf8').on('data', (text) => said.push(text));
+  child.on('error', (error) => said.push(error.message));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  heading(title);
+  process.stdout.write(said.join(''));
+  return status === 0 ? ONE_PASSED : ONE_FAILED;
 }
 
 /**
@@ -143,19 +156,19 @@ function withChromium(run) {
   return ONE_FAILED;
 }
 
+// What an earlier build left must not be tested in place of this one.
+rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+
+/** @type {[title: string, file: string, args: string[]][]} */
+const CHECKS = [
+  ['lint', 'eslint/bin/eslint.js', ['.', '--max-warnings=0']],
+  ['types', 'typescript/bin/tsc', ['--noEmit']],
+  ['format', 'prettier/bin/prettier.cjs', ['--check', '.']],
+  ['build', 'vite/bin/vite.js', ['build']],
+];
+
 /** @type {[title: string, run: () => Counts][]} */
-const STEPS = [
-  ['types', () => check('typescript/bin/tsc', ['--noEmit'])],
-  ['lint', () => check('eslint/bin/eslint.js', ['.', '--max-warnings=0'])],
-  ['format', () => check('prettier/bin/prettier.cjs', ['--check', '.'])],
-  [
-    'build',
-    () => {
-      // What an earlier build left must not be tested in place of this one.
-      rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-      return check('vite/bin/vite.js', ['build']);
-    },
-  ],
+const TESTS = [
   ['unit', () => vitest('unit')],
   ['gpu', () => vitest('gpu')],
   ['chromium', () => withChromium(() => vitest('chromium'))],
@@ -173,10 +186,13 @@ const STEPS = [
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */
 const lines = [];
-for (const [title, run] of STEPS) {
-  heading(title);
-  const start = performance.now();
-  const counts = run();
+
+/**
+ * @param {string} title
+ * @param {number} start
+ * @param {Counts} counts
+ */
+function count(title, start, counts) {
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   lines.push(
     `${title.padEnd(8)} ${String(counts.passed).padStart(4)} passed ${String(counts.failed).padStart(3)} failed ` +
@@ -185,6 +201,14 @@ for (const [title, run] of STEPS) {
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;
+}
+
+const began = performance.now();
+await Promise.all(CHECKS.map(async ([title, ...tool]) => count(title, began, await check(title, ...tool))));
+for (const [title, run] of TESTS) {
+  heading(title);
+  const start = performance.now();
+  count(title, start, run());
 }
 
 heading('summary');

@@ -98,7 +98,8 @@ export async function withSession(
         if (needs && !told) showNeeds(needs, host.runtime.device.kind);
         told ||= needs !== undefined;
         // What is downloaded is told as it comes; the files of a folder are there.
-        if (stage !== 'Downloading' && performance.now() - began > SOON_MS) showPhase(stage, loadedBytes, totalBytes, file);
+        if (stage !== 'Downloading' && performance.now() - began > SOON_MS)
+          showPhase(stage, loadedBytes, totalBytes, file);
       },
       ...options,
     });

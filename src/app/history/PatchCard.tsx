@@ -70,7 +70,7 @@ export function PatchCard({ patch, locked }: PatchCardProps) {
         <time dateTime={patch.createdAt}>{formatDate(patch.createdAt)}</time> · {details.join(' · ')}
       </p>
       <div>
-        <Button aria-label={`Show the result of ${patch.name}`} onClick={() => showResult(patch.id)}>
+        <Button aria-label={`Show result of ${patch.name}`} onClick={() => showResult(patch.id)}>
           Show result
         </Button>
       </div>

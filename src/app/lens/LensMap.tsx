@@ -20,7 +20,9 @@ export function LensMap({ view, side, place, onRead }: LensMapProps) {
   const grid = gridOf(view, side);
   const scroll = useRef<HTMLDivElement>(null);
   // The answer stands after the last token.
-  useEffect(() => scroll.current?.scrollTo({ left: scroll.current.scrollWidth }), []);
+  useEffect(() => {
+    scroll.current?.scrollTo({ left: scroll.current.scrollWidth });
+  }, []);
 
   function onKeyDown(event: KeyboardEvent): void {
     // On the page layers go upwards.

@@ -5,7 +5,10 @@ import styles from './HelpTip.module.css';
 export function HelpTip({ label, sentence }: { label: string; sentence: string }) {
   return (
     <Tip text={sentence} className={styles.helpTip}>
-      ?<span className="visually-hidden"> What is {label}</span>
+      <span className={styles.sign} aria-hidden="true">
+        ?
+      </span>
+      <span className="visually-hidden">What is {label}</span>
     </Tip>
   );
 }
