@@ -1,38 +1,124 @@
 /**
- * Takes the pictures of the documentation, docs/screenshot.png and docs/screenshot-dark.png: the built page with the
- * result of three edits. Build the page first.
+ * `npm run screenshots`: every state of the page, edits of the demo model made on the way, at four widths in light and dark colours, into
+ * test-results/screenshots; and those that the README and docs/tour.md show, into docs. The page must have been built.
  */
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from '@playwright/test';
 import { ensureChromium } from './chromium.mjs';
 import { serveSite } from './site.mjs';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** @typedef {import('@playwright/test').Page} Page */
 
-/** @type {{ colorScheme: 'light' | 'dark', file: string }[]} */
-const PICTURES = [
-  { colorScheme: 'light', file: 'screenshot.png' },
-  { colorScheme: 'dark', file: 'screenshot-dark.png' },
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const OUT = join(ROOT, 'test-results', 'screenshots');
+const WIDTHS = [390, 768, 1440, 1920];
+const SLOW = 600_000;
+/** After a change of width, in ms. */
+const SETTLED = 300;
+
+/**
+ * Which column or tab a state is in, where only one is shown.
+ * @param {Page} page
+ * @param {string} tab of the work
+ */
+async function showWork(page, tab) {
+  const column = page.getByRole('tab', { name: 'Work', exact: true });
+  if (await column.isVisible()) await column.click();
+  await page.getByRole('tab', { name: tab, exact: true }).click();
+}
+
+/**
+ * States in order; each begins where the one before ended.
+ * @type {{ name: string, tab: string, docs?: { light: string, dark?: string }, reach?: (page: Page) => Promise<void>, show?: (page: Page) => Promise<void> }[]}
+ */
+const STATES = [
+  { name: 'first-visit', tab: 'Run' },
+  {
+    name: 'trace',
+    tab: 'Trace',
+    docs: { light: 'trace.png' },
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Trace', exact: true }).last().click();
+      await page.getByText(/token-layers computed, where full passes/).waitFor({ timeout: SLOW });
+    },
+  },
+  {
+    name: 'run',
+    tab: 'Run',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Run MEMIT' }).click();
+      await page.getByText(/edits took/).waitFor({ timeout: SLOW });
+    },
+  },
+  {
+    name: 'residual',
+    tab: 'Run',
+    docs: { light: 'residual.png' },
+    show: async (page) => page.getByRole('img', { name: /^Residual closed/ }).scrollIntoViewIfNeeded(),
+  },
+  {
+    name: 'result',
+    tab: 'Result',
+    docs: { light: 'screenshot.png', dark: 'screenshot-dark.png' },
+    reach: async (page) =>
+      page
+        .getByText(/of 3 edits/)
+        .first()
+        .waitFor({ timeout: SLOW }),
+  },
+  {
+    name: 'reach',
+    tab: 'Result',
+    docs: { light: 'reach.png' },
+    reach: async (page) => {
+      const card = page.getByRole('region', { name: 'What the change moves' });
+      await card.getByRole('button', { name: 'Measure' }).click();
+      await page.getByRole('img', { name: /^Cosines of the keys/ }).waitFor({ timeout: SLOW });
+    },
+    show: async (page) => page.getByRole('region', { name: 'What the change moves' }).scrollIntoViewIfNeeded(),
+  },
+  {
+    name: 'lens',
+    tab: 'Lens',
+    docs: { light: 'lens.png' },
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Read layers' }).click();
+      await page.getByRole('grid').nth(1).waitFor({ timeout: SLOW });
+    },
+  },
+  { name: 'benchmark', tab: 'Benchmark' },
 ];
 
 const site = await serveSite({ directory: join(ROOT, 'dist'), host: 'localhost', port: 0 });
 const browser = await chromium.launch({ executablePath: ensureChromium(), args: ['--no-sandbox'] });
 try {
-  for (const { colorScheme, file } of PICTURES) {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme });
-    await page.goto(`${site.address}?backend=wasm`);
-    // The demo model opens with its three examples filled in.
-    await page.getByRole('button', { name: 'Run MEMIT', disabled: false }).click({ timeout: 120_000 });
-    await page.getByText('3 of 3 edits took', { exact: true }).waitFor({ timeout: 240_000 });
-    await page.getByRole('button', { name: 'See the result' }).click();
-    await page.getByRole('region', { name: 'Summary' }).waitFor();
-    await page.getByText('Ready', { exact: true }).waitFor();
-    await page.evaluate(() => document.fonts.ready);
-    const path = join(ROOT, 'docs', file);
-    await page.screenshot({ path });
-    await page.close();
-    console.log(path);
+  const page = await browser.newPage({ viewport: { width: 1440, height: 960 }, reducedMotion: 'reduce' });
+  await page.goto(`${site.address}?backend=wasm`);
+  await page.getByText('The model now says').first().waitFor({ timeout: SLOW });
+  mkdirSync(OUT, { recursive: true });
+  for (const { name, tab, docs, reach, show } of STATES) {
+    await page.setViewportSize({ width: 1440, height: 960 });
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.waitForTimeout(SETTLED);
+    await showWork(page, tab);
+    await reach?.(page);
+    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: width < 600 ? 844 : 960 });
+        // The columns become tabs, or tabs columns.
+        await page.waitForTimeout(SETTLED);
+        await showWork(page, tab);
+        await show?.(page);
+        await page.mouse.move(0, 0);
+        await page.screenshot({ path: join(OUT, `${name}-${width}-${colorScheme}.png`) });
+        const file = width === 1440 ? docs?.[colorScheme] : undefined;
+        if (file !== undefined) await page.screenshot({ path: join(ROOT, 'docs', file) });
+      }
+    }
+    console.log(name);
   }
 } finally {
   await browser.close();
