@@ -3,13 +3,14 @@ import { useCallback, useId, useMemo, useState } from 'react';
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatCount, formatNumber } from '../format.ts';
 import panel from '../shared/Panel.module.css';
+import { Segments } from '../shared/Segments.tsx';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
 import type { GlossaryTerm } from '../glossary.ts';
 import type { RunFigures } from '../store/run.ts';
 import chart from './Chart.module.css';
 import { EditOptions, OFFERED_EDITS } from './EditOptions.tsx';
-import { lossCurve } from './losses.ts';
+import { lossCurve, type LossPoint } from './losses.ts';
 
 type LineKey = 'loss' | 'nll' | 'kl' | 'decay';
 
@@ -21,11 +22,23 @@ const lines: { key: LineKey; name: string; term: GlossaryTerm | null; color: str
   { key: 'decay', name: 'decay', term: 'decay', color: 'var(--muted)', dash: '8 3 2 3', width: 1.8 },
 ];
 
+/** Smaller values lie on the ground of the logarithmic axis, which has no zero. */
+const LOG_FLOOR = 1e-4;
+const LOG_TICKS = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100];
+
+function aboveFloor(point: LossPoint): LossPoint {
+  const raised = (value: number): number => Math.max(value, LOG_FLOOR);
+  const { loss, nll, kl, decay } = point;
+  return { ...point, loss: raised(loss), nll: raised(nll), kl: raised(kl), decay: raised(decay) };
+}
+
 export function LossChart({ run }: { run: RunFigures }) {
   const id = useId();
   const [chosen, setChosen] = useState<number | null>(null);
   const edit = chosen !== null && chosen < run.edits.length ? chosen : null;
+  const [logarithmic, setLogarithmic] = useState(false);
   const points = useMemo(() => lossCurve(run.losses, edit), [run.losses, edit]);
+  const drawn = useMemo(() => (logarithmic ? points.map(aboveFloor) : points), [points, logarithmic]);
   const last = points.at(-1);
   const table = useCallback(
     () => ({
@@ -69,6 +82,15 @@ export function LossChart({ run }: { run: RunFigures }) {
             shown alone, the table has every one.
           </span>
         )}
+        <Segments
+          label="Axis of the loss"
+          value={logarithmic ? 'log' : 'linear'}
+          options={[
+            { value: 'linear', name: 'Linear' },
+            { value: 'log', name: 'Log' },
+          ]}
+          onChoose={(scale) => setLogarithmic(scale === 'log')}
+        />
         <ul className={chart.legend} aria-label="Lines">
           {lines.map((line) => (
             <li key={line.key}>
@@ -83,7 +105,7 @@ export function LossChart({ run }: { run: RunFigures }) {
       </div>
       <div className={chart.loss} role="img" aria-label={`Loss terms over the steps. ${summary}`}>
         <ResponsiveContainer width="100%" height="100%">
-          <LineChart data={points} margin={{ top: 6, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
+          <LineChart data={drawn} margin={{ top: 6, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
             <CartesianGrid stroke="var(--line)" vertical={false} />
             <XAxis
               dataKey="step"
@@ -96,10 +118,12 @@ export function LossChart({ run }: { run: RunFigures }) {
               label={{ value: 'step', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
             />
             <YAxis
-              width={42}
+              width={logarithmic ? 56 : 42}
               tickLine={false}
               axisLine={false}
-              domain={[0, 'auto']}
+              scale={logarithmic ? 'log' : 'auto'}
+              domain={logarithmic ? [LOG_FLOOR, (most: number) => 10 ** Math.ceil(Math.log10(most))] : [0, 'auto']}
+              {...(logarithmic && { ticks: LOG_TICKS, allowDataOverflow: true })}
               tickFormatter={formatNumber}
               tick={{ fill: 'var(--muted)', fontSize: 11 }}
             />

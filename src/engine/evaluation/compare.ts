@@ -9,6 +9,7 @@ import { argmax, type RankedToken } from '../model/sampling.ts';
 import type { FactList } from '../tokens/fact-list.ts';
 import { fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
+import { firstSentence } from './words.ts';
 import { promptAnswer, scoreAnswers, topNextTokens, type AnswerScore } from './score.ts';
 
 const CONTINUATION_TOKENS = 12;
@@ -196,7 +197,7 @@ function countPassed(items: readonly { readonly pass: boolean }[]): Count {
   return { passed: items.filter(({ pass }) => pass).length, total: items.length };
 }
 
-/** Greedy continuation, up to the end-of-text token. */
+/** Greedy continuation, up to the end-of-text token or the end of the sentence. */
 async function continuation(
   model: LanguageModel,
   tokenizer: ModelTokenizer,
@@ -209,5 +210,5 @@ async function continuation(
     return best === tokenizer.endOfTextId ? null : best;
   };
   const [added] = await continueRows(model, weights, [promptIds], CONTINUATION_TOKENS, choose, { signal });
-  return tokenizer.decode(added);
+  return firstSentence(tokenizer.decode(added));
 }

@@ -89,6 +89,11 @@ function sentencesOf(text: string): string[] {
   return [...sentences, text.slice(start)];
 }
 
+/** A text to the end of its first sentence; all of it where none ends. */
+export function firstSentence(text: string): string {
+  return sentencesOf(text)[0].trimEnd();
+}
+
 /** Words and punctuation marks of a text. */
 export function treebankWords(text: string): string[] {
   return sentencesOf(text).flatMap((sentence) => {

@@ -269,7 +269,18 @@ describe('trace', () => {
     for (const [i, out] of outs.entries()) {
       const requests = await writeJson(`again-${i}.json`, [edits[i]]);
       const from = i === 0 ? DEMO_MODEL : outs[0];
-      const run = await memit('edit', '--model', from, '--requests', requests, '--out', out, '--strict');
+      const run = await memit(
+        'edit',
+        '--model',
+        from,
+        '--requests',
+        requests,
+        '--out',
+        out,
+        '--strict',
+        '--steps',
+        '12',
+      );
       expect(run).toMatchObject({
         code: 0,
         stderr: expect.stringMatching(/1 edits in layers 0, 1, 2, 3\.\n$/) as string,
@@ -278,7 +289,17 @@ describe('trace', () => {
     // The same, with the first edit as a patch under the second.
     const stacked = join(folder, 'stacked');
     const under = join(outs[0], 'patch.safetensors');
-    const options = ['--requests', join(folder, 'again-1.json'), '--patch', under, '--out', stacked, '--strict'];
+    const options = [
+      '--requests',
+      join(folder, 'again-1.json'),
+      '--patch',
+      under,
+      '--out',
+      stacked,
+      '--strict',
+      '--steps',
+      '12',
+    ];
     expect(await memit('edit', '--model', DEMO_MODEL, ...options)).toMatchObject({
       code: 0,
       stderr: expect.stringMatching(/1 edits in layers 0, 1, 2, 3, on top of 1 patch\.\n$/) as string,

@@ -6,7 +6,7 @@ import { generateTexts, judgeTexts, nGramEntropy } from '../../../src/engine/eva
 import { importRecords } from '../../../src/engine/evaluation/import.ts';
 import { metricsOf } from '../../../src/engine/evaluation/metrics.ts';
 import { ReferenceTexts } from '../../../src/engine/evaluation/reference-texts.ts';
-import { treebankWords } from '../../../src/engine/evaluation/words.ts';
+import { firstSentence, treebankWords } from '../../../src/engine/evaluation/words.ts';
 import { continueRows } from '../../../src/engine/model/decoding.ts';
 import { argmax, largest } from '../../../src/engine/model/sampling.ts';
 import { expectBelow } from '../compare.ts';
@@ -27,6 +27,16 @@ const references = ReferenceTexts.parse(JSON.stringify(oracle.references));
 describe('words', () => {
   it.each(oracle.sentences)('are NLTK’s: $text', ({ text, words }) => {
     expect(treebankWords(text)).toEqual(words);
+  });
+});
+
+describe('firstSentence', () => {
+  it.each([
+    [' IBM. The language of The Crime of Theod', ' IBM.'],
+    [' the city of St. Louis, where it', ' the city of St. Louis, where it'],
+    ['', ''],
+  ])('of “%s” is “%s”', (text, sentence) => {
+    expect(firstSentence(text)).toBe(sentence);
   });
 });
 
