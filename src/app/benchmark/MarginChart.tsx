@@ -3,6 +3,7 @@ import { useMemo, useState } from 'react';
 import { Bar, BarChart, CartesianGrid, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { BenchmarkReport, PromptGroup } from '../../worker/benchmark-api.ts';
 import { formatCount, formatNumber } from '../format.ts';
+import { TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import chart from '../run/Chart.module.css';
 import panel from '../shared/Panel.module.css';
 import { Segments } from '../shared/Segments.tsx';
@@ -69,25 +70,14 @@ export function MarginChart({ report }: { report: BenchmarkReport }) {
                   interval={0}
                   padding={{ left: 10, right: 10 }}
                   tickFormatter={(value: number) => formatNumber(value)}
-                  label={{
-                    value: 'margin, nats per token',
-                    position: 'insideBottom',
-                    offset: -10,
-                    fill: 'var(--muted)',
-                    fontSize: 11,
-                  }}
+                  label={labelBelow('margin, nats per token')}
                 />
                 <YAxis {...axis} width={46} axisLine={false} allowDecimals={false} />
                 <ReferenceLine x={0} stroke="var(--line-strong)" />
                 <Tooltip
                   isAnimationActive={false}
                   labelFormatter={(middle) => `Around ${formatNumber(Number(middle))} nats`}
-                  contentStyle={{
-                    background: 'var(--surface)',
-                    border: '1px solid var(--line)',
-                    borderRadius: 6,
-                    fontSize: 12,
-                  }}
+                  contentStyle={TOOLTIP}
                 />
                 <Bar dataKey="before" fill="var(--before)" isAnimationActive={false} />
                 {report.after && <Bar dataKey="after" fill="var(--after)" isAnimationActive={false} />}

@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { CartesianGrid, Line, LineChart, ReferenceArea, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { LensView } from '../../worker/lens-api.ts';
 import { formatCount } from '../format.ts';
+import { TICK, TOOLTIP, labelBelow, labelBeside, layerTicks, layersFrame } from '../shared/chart-look.ts';
 import chart from '../run/Chart.module.css';
 import { rankLines, type RankLine } from './rank-lines.ts';
 import styles from './RankChart.module.css';
@@ -44,27 +45,18 @@ export function RankChart({ view, token }: { view: LensView; token: number }) {
       <div className={styles.plot} role="img" aria-label={`Rank by layer. ${lines.map(wordsOf).join('; ')}.`}>
         <ResponsiveContainer width="100%" height="100%">
           <LineChart data={points} margin={{ top: 8, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
-            {edited && (
-              <ReferenceArea
-                x1={edited.first - 0.5}
-                x2={edited.last + 0.5}
-                fill="var(--layer)"
-                fillOpacity={0.14}
-                stroke="var(--layer)"
-                strokeOpacity={0.6}
-              />
-            )}
+            {edited && <ReferenceArea {...layersFrame(edited)} />}
             <CartesianGrid stroke="var(--line)" vertical={false} />
             <XAxis
               dataKey="layer"
               type="number"
               domain={[-0.5, view.layerCount - 0.5]}
-              ticks={points.map(({ layer }) => layer).filter((layer) => layer % Math.ceil(view.layerCount / 12) === 0)}
+              ticks={layerTicks(view.layerCount)}
               interval={0}
               tickLine={false}
               stroke="var(--line-strong)"
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              label={{ value: 'layer', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
+              label={labelBelow('layer')}
             />
             <YAxis
               width={58}
@@ -76,19 +68,14 @@ export function RankChart({ view, token }: { view: LensView; token: number }) {
               tickLine={false}
               axisLine={false}
               tickFormatter={formatCount}
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              label={{ value: 'rank', angle: -90, position: 'insideLeft', fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
+              label={labelBeside('rank')}
             />
             <Tooltip
               isAnimationActive={false}
               labelFormatter={(layer) => `Layer ${Number(layer)}`}
               formatter={(value) => formatCount(Number(value))}
-              contentStyle={{
-                background: 'var(--surface)',
-                border: '1px solid var(--line)',
-                borderRadius: 6,
-                fontSize: 12,
-              }}
+              contentStyle={TOOLTIP}
             />
             {lines.map(({ key, name, color, dash }) => (
               <Line

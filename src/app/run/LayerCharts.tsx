@@ -2,6 +2,7 @@
 import { useMemo, type ReactNode } from 'react';
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatNumber } from '../format.ts';
+import { TICK, TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import panel from '../shared/Panel.module.css';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
@@ -36,8 +37,8 @@ function LayerBars({ caption, name, points }: LayerBarsProps) {
               dataKey="layer"
               tickLine={false}
               stroke="var(--line-strong)"
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              label={{ value: 'layer', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
+              label={labelBelow('layer')}
             />
             <YAxis
               width={52}
@@ -45,19 +46,14 @@ function LayerBars({ caption, name, points }: LayerBarsProps) {
               axisLine={false}
               domain={[0, 'auto']}
               tickFormatter={formatNumber}
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
             />
             <Tooltip
               isAnimationActive={false}
               cursor={{ fill: 'var(--hover)' }}
               labelFormatter={(layer) => `Layer ${Number(layer)}`}
               formatter={(value) => formatNumber(Number(value))}
-              contentStyle={{
-                background: 'var(--surface)',
-                border: '1px solid var(--line)',
-                borderRadius: 6,
-                fontSize: 12,
-              }}
+              contentStyle={TOOLTIP}
             />
             <Bar dataKey="value" name={name} fill="var(--layer)" maxBarSize={36} isAnimationActive={false} />
           </BarChart>

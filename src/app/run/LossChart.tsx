@@ -2,6 +2,7 @@
 import { useCallback, useId, useMemo, useState } from 'react';
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatCount, formatNumber } from '../format.ts';
+import { TICK, TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import panel from '../shared/Panel.module.css';
 import { Segments } from '../shared/Segments.tsx';
 import { TableDetails } from '../shared/TableDetails.tsx';
@@ -114,8 +115,8 @@ export function LossChart({ run }: { run: RunFigures }) {
               allowDecimals={false}
               tickLine={false}
               stroke="var(--line-strong)"
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              label={{ value: 'step', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
+              label={labelBelow('step')}
             />
             <YAxis
               width={logarithmic ? 56 : 42}
@@ -125,18 +126,13 @@ export function LossChart({ run }: { run: RunFigures }) {
               domain={logarithmic ? [LOG_FLOOR, (most: number) => 10 ** Math.ceil(Math.log10(most))] : [0, 'auto']}
               {...(logarithmic && { ticks: LOG_TICKS, allowDataOverflow: true })}
               tickFormatter={formatNumber}
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
             />
             <Tooltip
               isAnimationActive={false}
               labelFormatter={(step) => `Step ${Number(step)}`}
               formatter={(value) => formatNumber(Number(value))}
-              contentStyle={{
-                background: 'var(--surface)',
-                border: '1px solid var(--line)',
-                borderRadius: 6,
-                fontSize: 12,
-              }}
+              contentStyle={TOOLTIP}
             />
             {lines.map((line) => (
               <Line

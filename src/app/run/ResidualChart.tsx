@@ -2,6 +2,7 @@
 import { useId, useMemo, useState } from 'react';
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatNumber } from '../format.ts';
+import { TICK, TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import panel from '../shared/Panel.module.css';
 import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
@@ -83,8 +84,8 @@ export function ResidualChart({ run }: { run: RunFigures }) {
               dataKey="name"
               tickLine={false}
               stroke="var(--line-strong)"
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              label={{ value: 'layer', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
+              label={labelBelow('layer')}
             />
             <YAxis
               width={52}
@@ -92,19 +93,14 @@ export function ResidualChart({ run }: { run: RunFigures }) {
               axisLine={false}
               domain={[0, 'auto']}
               tickFormatter={formatNumber}
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
             />
             <Tooltip
               isAnimationActive={false}
               cursor={{ fill: 'var(--hover)' }}
               labelFormatter={(name) => (name === 'left' ? 'Left' : `Layer ${Number(name)}`)}
               formatter={(_, __, { payload }: { payload?: Step }) => payload?.words}
-              contentStyle={{
-                background: 'var(--surface)',
-                border: '1px solid var(--line)',
-                borderRadius: 6,
-                fontSize: 12,
-              }}
+              contentStyle={TOOLTIP}
             />
             <Bar dataKey="span" name="‖z − h‖" maxBarSize={44} isAnimationActive={false} />
           </BarChart>

@@ -14,6 +14,7 @@ import {
   YAxis,
 } from 'recharts';
 import { formatNumber, formatPoints } from '../format.ts';
+import { TICK, TOOLTIP, labelBelow, labelBeside, layerTicks, layersFrame } from '../shared/chart-look.ts';
 import chart from '../run/Chart.module.css';
 import { roundStep } from '../shared/round-step.ts';
 import type { Band } from '../store/trace.ts';
@@ -49,14 +50,6 @@ function pointsOf(curves: EffectCurve[], layerCount: number): Point[] {
     }
     return point;
   });
-}
-
-/** At most this many labels stand side by side on a narrow page. */
-const MAX_TICKS = 12;
-
-function layerTicks(layerCount: number): number[] {
-  const step = Math.ceil(layerCount / MAX_TICKS);
-  return Array.from({ length: Math.ceil(layerCount / step) }, (_, i) => i * step);
 }
 
 /** The labels of the axis, in steps of 1, 2 or 5 times a power of ten, around all that is drawn; zero is among them. */
@@ -112,16 +105,7 @@ export function CurveChart({ name, curves, layerCount, band }: CurveChartProps) 
       <div className={styles.plot} role="img" aria-label={`${name}: ${curves.map(peakOf).join('; ')}.`}>
         <ResponsiveContainer width="100%" height="100%">
           <ComposedChart data={points} margin={{ top: 6, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
-            {band && (
-              <ReferenceArea
-                x1={band.first - 0.5}
-                x2={band.last + 0.5}
-                fill="var(--layer)"
-                fillOpacity={0.14}
-                stroke="var(--layer)"
-                strokeOpacity={0.6}
-              />
-            )}
+            {band && <ReferenceArea {...layersFrame(band)} />}
             <CartesianGrid stroke="var(--line)" vertical={false} />
             <ReferenceLine y={0} stroke="var(--line-strong)" />
             <XAxis
@@ -132,8 +116,8 @@ export function CurveChart({ name, curves, layerCount, band }: CurveChartProps) 
               interval={0}
               tickLine={false}
               stroke="var(--line-strong)"
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              label={{ value: 'layer', position: 'insideBottom', offset: -10, fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
+              label={labelBelow('layer')}
             />
             <YAxis
               width={46}
@@ -143,19 +127,14 @@ export function CurveChart({ name, curves, layerCount, band }: CurveChartProps) 
               tickLine={false}
               axisLine={false}
               tickFormatter={(value: number) => formatNumber(value * 100)}
-              tick={{ fill: 'var(--muted)', fontSize: 11 }}
-              label={{ value: 'points', angle: -90, position: 'insideLeft', fill: 'var(--muted)', fontSize: 11 }}
+              tick={TICK}
+              label={labelBeside('points')}
             />
             <Tooltip
               isAnimationActive={false}
               labelFormatter={(layer) => `Layer ${Number(layer)}`}
               formatter={(value) => formatPoints(Number(value))}
-              contentStyle={{
-                background: 'var(--surface)',
-                border: '1px solid var(--line)',
-                borderRadius: 6,
-                fontSize: 12,
-              }}
+              contentStyle={TOOLTIP}
             />
             {curves.map(
               ({ id, interval }) =>
