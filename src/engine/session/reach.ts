@@ -14,7 +14,7 @@ import type { WeightSet } from '../model/weight-set.ts';
 import { applyPatches, deltaMatrix } from '../patches/apply.ts';
 import type { Patch } from '../patches/patch.ts';
 import type { WeightDelta } from '../patches/weight-delta.ts';
-import { readFloats } from '../runtime/device.ts';
+import { readFloats, type Device } from '../runtime/device.ts';
 import { scoped } from '../runtime/scope.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import { locateSubject } from '../tokens/lookup.ts';
@@ -152,10 +152,13 @@ async function layerReach(
     const base = scope.track(await model.floatWeight(model.weights, delta.tensor));
     const { fanInFanOut } = projectionOf(model.family, layer, 'mlp-output');
     const spreads = new Map<Kind, Spread | null>();
-    let likeness: number[][] | null = null;
+    const count = kinds[0][1].length;
+    const ownKeys = new Float32Array(count * model.config.intermediateSize);
     for (const [kind, rows] of kinds) {
       const shares: number[] = [];
-      await visitKeys(session, weights, layer, rows, job, async (keys) => {
+      await visitKeys(session, weights, layer, rows, job, async (keys, indices) => {
+        // An edit has one key.
+        if (kind === 'edits') await keepRows(device, keys, indices, ownKeys);
         const normsOf = async (matrix: Tensor): Promise<Float32Array> => {
           const product = scope.track(await linalg.matmul(keys, matrix, { transposeB: !fanInFanOut }));
           const norms = await readFloats(device, scope.track(await linalg.rowNorms(product)));
@@ -166,16 +169,22 @@ async function layerReach(
         for (const [i, norm] of moved.entries()) if (written[i] > 0) shares.push(norm / written[i]);
       });
       spreads.set(kind, spreadOf(shares));
-      if (kind === 'edits') likeness = await likenessOf(session, weights, layer, rows, job);
     }
     return {
       layer,
       edits: spreads.get('edits')!,
       neighbours: spreads.get('neighbours') ?? null,
       text: spreads.get('text') ?? null,
-      likeness,
+      likeness: await likenessOf(session, layer, ownKeys, count, job),
     };
   });
+}
+
+/** Puts rows of [n, F] where `indices` says in `into`. */
+async function keepRows(device: Device, rows: Tensor, indices: readonly number[], into: Float32Array): Promise<void> {
+  const values = await readFloats(device, rows);
+  const [, width] = rows.dims;
+  indices.forEach((row, i) => into.set(values.subarray(i * width, (i + 1) * width), row * width));
 }
 
 /** Hands out keys [n, F] of the rows' tokens, batch by batch; they are freed afterwards. */
@@ -215,25 +224,18 @@ async function visitKeys(
  * taken large, which makes G small and 1 − M well-conditioned; the cosines do not depend on it.
  */
 async function likenessOf(
-  session: ModelSession,
-  weights: WeightSet,
+  { model, covariances }: ModelSession,
   layer: number,
-  rows: readonly KeyRow[],
+  ownKeys: Float32Array,
+  count: number,
   job: Job,
 ): Promise<number[][] | null> {
-  const { model, covariances } = session;
   const { linalg } = model;
   const { device } = model.runtime;
   if (covariances.tokensOf(layer) === 0) return null;
-  const count = rows.length;
   const width = model.config.intermediateSize;
-  const all = new Float32Array(count * width);
-  await visitKeys(session, weights, layer, rows, job, async (keys, indices) => {
-    const values = await readFloats(device, keys);
-    indices.forEach((row, i) => all.set(values.subarray(i * width, (i + 1) * width), row * width));
-  });
   return scoped(async (scope) => {
-    const keys = scope.track(device.upload(all, [count, width]));
+    const keys = scope.track(device.upload(ownKeys, [count, width]));
     const factor = await covariances.factorOf(layer, job);
     const { solution } = await linalg.solveRegularized(
       await covariances.covarianceOf(layer),
