@@ -2,7 +2,9 @@
  * A static file server for the built page: the headers that WASM threads need, what the page may load and ask, MIME types, byte ranges, 404 for what is
  * not there. `isolated: false` serves as a plain file host would, without threads.
  */
+import { realpathSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join, sep } from 'node:path';
 import sirv from 'sirv';
 import { CONTENT_POLICY_HEADER } from './content-policy.mjs';
 
@@ -33,6 +35,28 @@ function isReadable(url) {
   } catch {
     return false;
   }
+}
+
+/** What the server looks for behind an address. */
+const FORMS = ['', '.html', '.htm', '/index.html', '/index.htm'];
+
+/**
+ * Whether an address leads out of the folder by a symbolic link.
+ * @param {string} directory
+ * @param {string} url with sound percent escapes
+ */
+function leadsOut(directory, url) {
+  const root = realpathSync(directory);
+  const path = join(root, decodeURIComponent(url.split('?')[0]));
+  return FORMS.some((form) => {
+    try {
+      const real = realpathSync(path + form);
+      return real !== root && !real.startsWith(root + sep);
+    } catch {
+      // What is not there is answered with 404 anyway.
+      return false;
+    }
+  });
 }
 
 /**
@@ -67,10 +91,12 @@ function createHandler(directory, { isolated = true } = {}) {
       response.end(request.method === 'HEAD' ? undefined : 'Bad request\n');
       return;
     }
-    files(request, response, () => {
+    const missing = () => {
       response.writeHead(404, { 'Content-Type': 'text/plain;charset=utf-8' });
       response.end(request.method === 'HEAD' ? undefined : 'Not found\n');
-    });
+    };
+    if (leadsOut(directory, request.url ?? '/')) missing();
+    else files(request, response, missing);
   };
 }
 

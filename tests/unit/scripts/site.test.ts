@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,12 @@ beforeAll(async () => {
   mkdirSync(join(root, 'dist'));
   writeFileSync(join(root, 'dist', 'a.txt'), 'inside');
   writeFileSync(join(root, 'secret.txt'), 'outside');
+  mkdirSync(join(root, 'private'));
+  writeFileSync(join(root, 'private', 'key.txt'), 'outside');
+  symlinkSync(join(root, 'secret.txt'), join(root, 'dist', 'link.txt'));
+  symlinkSync(join(root, 'secret.txt'), join(root, 'dist', 'page.html'));
+  symlinkSync(join(root, 'private'), join(root, 'dist', 'folder'));
+  symlinkSync(join(root, 'dist', 'a.txt'), join(root, 'dist', 'again.txt'));
   site = await serveSite({ directory: join(root, 'dist'), host: '127.0.0.1', port: 0 });
 });
 
@@ -38,6 +44,10 @@ test.each([
   ['/..%2fsecret.txt', 404],
   ['/%2e%2e/secret.txt', 404],
   ['/..%5csecret.txt', 404],
+  ['/link.txt', 404],
+  ['/page', 404],
+  ['/folder/key.txt', 404],
+  ['/again.txt', 200],
   ['/a.txt%00', 400],
   ['/%', 400],
   ['/%ff', 400],
