@@ -47,7 +47,7 @@ export type {
 };
 
 /** Raised when page and worker come from different builds (an old tab after an update). */
-export const API_VERSION = 9;
+export const API_VERSION = 10;
 
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -169,13 +169,17 @@ export interface TokenView {
   role: 'plain' | 'subject' | 'lookup';
 }
 
-export interface RowInspection {
+/** A prompt as the model reads it, and the object after it. */
+export interface PromptTokens {
+  tokens: TokenView[];
+  targetTokens: string[];
+}
+
+export interface RowInspection extends PromptTokens {
   draftId: string;
   faults: Fault[];
   /** The prompt with the subject filled in, or null while it cannot be built. */
   fullPrompt: string | null;
-  tokens: TokenView[];
-  targetTokens: string[];
   /** Top five next tokens of the model as it is now (enabled patches included). */
   top: Prediction[];
   /** The object that the list of facts has for this subject and relation. */
@@ -317,6 +321,8 @@ export interface WorkerApi {
   formerHash(): Promise<string>;
   /** Tokens, faults and present predictions of rows, in the order given. */
   inspect(drafts: EditDraft[]): Promise<RowInspection[]>;
+  /** Tokens of an edit of a patch, the first being number 0. */
+  editTokens(patchId: string, edit: number): Promise<PromptTokens>;
   /** Of rows that contradict or repeat earlier ones a sentence each, by draft id. */
   rowWarnings(drafts: EditDraft[]): Promise<Record<string, string>>;
   /** Drafts and faults per line from pasted lines "subject | relation | object" (also tabs). */

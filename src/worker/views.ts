@@ -28,6 +28,7 @@ import type {
   LayerReport,
   MethodView,
   PatchSummary,
+  PromptTokens,
   Relation,
   RowInspection,
   StepLoss,
@@ -142,10 +143,7 @@ function inspectDraft(session: ModelSession, draft: EditDraft): RowInspection {
   try {
     request = requestOf(session, draft);
     inspection.knownObject = request.targetTrue ?? null;
-    if (request.targetNew !== '') {
-      const target = tokenizer.encodeAfter(fillPrompt(request.prompt, request.subject), targetText(request));
-      inspection.targetTokens = target.map((id) => tokenizer.tokenText(id));
-    }
+    if (request.targetNew !== '') inspection.targetTokens = targetTokens(session, request);
     validateRequest(request, tokenizer, model.config.contextLength);
   } catch (error) {
     // A prompt with its subject can be shown and asked while the object is still missing.
@@ -155,18 +153,32 @@ function inspectDraft(session: ModelSession, draft: EditDraft): RowInspection {
   const fullPrompt = fillPrompt(request.prompt, request.subject);
   try {
     // Of a request without an object, these two are not known yet.
-    const { ids, lookupIndex, subjectRange } = locateSubject(tokenizer, request.prompt, request.subject);
+    const tokens = tokensOf(session, request);
     promptIds(session, fullPrompt);
     inspection.fullPrompt = fullPrompt;
-    inspection.tokens = ids.map((id, i) => ({
-      id,
-      text: tokenizer.tokenText(id),
-      role: roleOf(i, lookupIndex, subjectRange),
-    }));
+    inspection.tokens = tokens;
   } catch (error) {
     complain(error);
   }
   return inspection;
+}
+
+/** @throws RequestError where the subject cannot be found */
+function tokensOf({ tokenizer }: ModelSession, { prompt, subject }: EditRequest): TokenView[] {
+  const { ids, lookupIndex, subjectRange } = locateSubject(tokenizer, prompt, subject);
+  return ids.map((id, i) => ({ id, text: tokenizer.tokenText(id), role: roleOf(i, lookupIndex, subjectRange) }));
+}
+
+function targetTokens({ tokenizer }: ModelSession, request: EditRequest): string[] {
+  const target = tokenizer.encodeAfter(fillPrompt(request.prompt, request.subject), targetText(request));
+  return target.map((id) => tokenizer.tokenText(id));
+}
+
+/** @throws PatchError for an unknown patch; EngineError ('input') for an edit that it does not have */
+export function editTokens(session: ModelSession, patchId: string, edit: number): PromptTokens {
+  const request = session.stack.entry(patchId).patch.requests.at(edit);
+  if (!request) throw new EngineError('input', `This patch has no edit ${edit + 1}.`);
+  return { tokens: tokensOf(session, request), targetTokens: targetTokens(session, request) };
 }
 
 /** Top five next tokens for the rows that have a prompt but cannot be run. */

@@ -6,6 +6,7 @@ import panel from '../shared/Panel.module.css';
 import { Term } from '../shared/Tip.tsx';
 import { useStore } from '../store/index.ts';
 import { chosenMethod } from '../store/method.ts';
+import { MechanismCard } from './mechanism/MechanismCard.tsx';
 import { Phases } from './Phases.tsx';
 import { RunBar } from './RunBar.tsx';
 import styles from './RunPanel.module.css';
@@ -45,12 +46,15 @@ export function RunPanel() {
         <RunOutcome />
         <Phases />
       </section>
+      <ErrorBoundary part="The picture">
+        <MechanismCard />
+      </ErrorBoundary>
       <section className={panel.card} aria-label="Loss">
         <div className={panel.head}>
           <h2>
             Search for <Term name="z (target state)">z</Term>
           </h2>
-          {shown?.fromPatch != null && <span className={panel.small}>from {shown.fromPatch}</span>}
+          {shown?.fromPatch != null && <span className={panel.small}>from {shown.fromPatch.name}</span>}
         </div>
         <div className={styles.lossSpace}>
           {shown ? (

@@ -40,9 +40,7 @@ function Field({ field: { name, label, help, kind }, text, fault, layerCount }: 
           aria-describedby={fault === undefined ? undefined : `${id}-fault`}
           onChange={(event) => setSetting(name, event.target.value)}
         />
-        {layers && (
-          <LayerChips text={text} layerCount={layerCount} onChoose={(chosen) => setSetting(name, chosen.join(', '))} />
-        )}
+        {layers && <LayerChips text={text} layerCount={layerCount} />}
       </div>
       {fault !== undefined && (
         <p id={`${id}-fault`} className={panel.fault}>
@@ -91,11 +89,11 @@ interface LayerChipsProps {
   /** As typed beside the chips. */
   text: string;
   layerCount: number;
-  onChoose: (layers: number[]) => void;
 }
 
 /** A toggle for each layer of the model. */
-function LayerChips({ text, layerCount, onChoose }: LayerChipsProps) {
+function LayerChips({ text, layerCount }: LayerChipsProps) {
+  const toggleLayer = useStore((state) => state.toggleLayer);
   const parsed = parseLayers(text, layerCount);
   const chosen = typeof parsed === 'string' ? [] : parsed;
   return (
@@ -109,10 +107,7 @@ function LayerChips({ text, layerCount, onChoose }: LayerChipsProps) {
             className={styles.chip}
             aria-pressed={on}
             aria-label={`Layer ${layer}`}
-            onClick={() => {
-              const next = on ? chosen.filter((other) => other !== layer) : [...chosen, layer];
-              onChoose(next.sort((a, b) => a - b));
-            }}
+            onClick={() => toggleLayer(layer)}
           >
             {layer}
           </button>

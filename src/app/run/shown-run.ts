@@ -8,7 +8,7 @@ import { plannedFigures, type RunFigures } from '../store/run.ts';
 export interface ShownRun {
   run: RunFigures;
   /** Set when the numbers are an earlier patch's. */
-  fromPatch: string | null;
+  fromPatch: { id: string; name: string } | null;
 }
 
 export function useShownRun(): ShownRun | null {
@@ -18,7 +18,11 @@ export function useShownRun(): ShownRun | null {
   return useMemo(() => {
     if (run) return { run, fromPatch: null };
     if (!patch) return null;
-    const { edits, losses, layers: reports, residuals, settings, name } = patch;
-    return { run: { edits, ...plannedFigures(method, settings), losses, reports, residuals }, fromPatch: name };
+    const { losses, layers: reports, residuals, settings, name } = patch;
+    const edits = patch.edits.map(({ subject, object }) => ({ subject, object, prompt: null }));
+    return {
+      run: { edits, ...plannedFigures(method, settings), losses, reports, residuals },
+      fromPatch: { id: patch.id, name },
+    };
   }, [run, patch, method]);
 }

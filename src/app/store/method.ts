@@ -1,6 +1,13 @@
 /** The editing method of the next run, and its settings as they are typed. */
 import type { MethodView, ModelSummary } from '../../worker/api.ts';
-import { layersField, parseSettings, settingsToText, type ParsedSettings, type SettingsText } from './settings.ts';
+import {
+  layersField,
+  parseLayers,
+  parseSettings,
+  settingsToText,
+  type ParsedSettings,
+  type SettingsText,
+} from './settings.ts';
 import { readMethods, writeMethods } from './storage.ts';
 import type { Slice, Store } from './index.ts';
 
@@ -14,6 +21,8 @@ export interface MethodSlice {
   chooseMethod(id: string): void;
   /** Of the chosen method. */
   setSetting(name: string, text: string): void;
+  /** Puts a layer among those of the next run, or takes it out. */
+  toggleLayer(layer: number): void;
   /** Those of the chosen method, to its preset. */
   resetSettings(): void;
 }
@@ -96,6 +105,15 @@ export const createMethodSlice: Slice<MethodSlice> = (set, get) => {
     },
     setSetting(name, text) {
       setText({ ...chosenSettingsText(get()), [name]: text });
+    },
+    toggleLayer(layer) {
+      const { model } = get();
+      const field = layersField(chosenMethod(get())?.fields ?? []);
+      if (!model || !field) return;
+      const parsed = parseLayers(chosenLayersText(get()) ?? '', model.layerCount);
+      const chosen = typeof parsed === 'string' ? [] : parsed;
+      const next = chosen.includes(layer) ? chosen.filter((other) => other !== layer) : [...chosen, layer];
+      get().setSetting(field.name, next.sort((a, b) => a - b).join(', '));
     },
     resetSettings() {
       const method = chosenMethod(get());

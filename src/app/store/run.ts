@@ -6,6 +6,7 @@ import type {
   MethodPhase,
   MethodSettings,
   MethodView,
+  PromptTokens,
   RunEvent,
   StepLoss,
   WorkerFailure,
@@ -30,9 +31,16 @@ export interface PhaseProgress {
 
 export type RunStatus = 'running' | 'done' | 'cancelled' | 'failed';
 
+export interface RunEdit {
+  subject: string;
+  object: string;
+  /** Null where they are still to be asked. */
+  prompt: PromptTokens | null;
+}
+
 /** What the charts draw of a run. */
 export interface RunFigures {
-  edits: { subject: string; object: string }[];
+  edits: RunEdit[];
   /** The most steps an edit takes, for the length of the axis; null where the settings do not say. */
   steps: number | null;
   /** Those that are edited; empty where the settings do not say. */
@@ -61,7 +69,10 @@ export interface RunView extends RunFigures {
 export interface RunSlice {
   /** Null until something was run on this model since it was loaded. */
   run: RunView | null;
+  /** Of patches' edits, by patch and number: "id 0". */
+  editTokens: Readonly<Partial<Record<string, PromptTokens>>>;
   resetRun(): void;
+  askEditTokens(patchId: string, edit: number): Promise<void>;
   startRun(): Promise<void>;
 }
 
@@ -141,15 +152,27 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
     }
   }
 
-  function nameEdit(draft: EditDraft): { subject: string; object: string } {
-    return { subject: draft.subject.trim(), object: draft.object.trim() };
+  function editOf(draft: EditDraft): RunEdit {
+    const prompt = get().inspections[draft.id]?.row ?? null;
+    return { subject: draft.subject.trim(), object: draft.object.trim(), prompt };
   }
 
   return {
     run: null,
+    editTokens: {},
 
     resetRun() {
-      set({ run: null });
+      set({ run: null, editTokens: {} });
+    },
+
+    async askEditTokens(patchId, edit) {
+      const { model } = get();
+      try {
+        const tokens = await call('editTokens', patchId, edit);
+        if (get().model === model) set({ editTokens: { ...get().editTokens, [`${patchId} ${edit}`]: tokens } });
+      } catch {
+        // The patch is gone, or a cancel reached the question: there is a picture less.
+      }
     },
 
     async startRun() {
@@ -168,7 +191,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
         column: 'work',
         run: {
           status: 'running',
-          edits: drafts.map(nameEdit),
+          edits: drafts.map(editOf),
           ...plannedFigures(method, settings),
           phases: method.phases,
           progress: {},

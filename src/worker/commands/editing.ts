@@ -5,13 +5,15 @@ import { runEdit } from '../../engine/session/editing.ts';
 import type { WorkerApi } from '../api.ts';
 import type { WorkerHost } from '../host.ts';
 import { estimator } from '../time-left.ts';
-import { inspectDrafts, layerView, rowWarnings, requestOf, stepView } from '../views.ts';
+import { editTokens, inspectDrafts, layerView, rowWarnings, requestOf, stepView } from '../views.ts';
 
 export function editingCommands(
   host: WorkerHost,
-): Pick<WorkerApi, 'inspect' | 'rowWarnings' | 'parseLines' | 'run' | 'compare' | 'tryPrompt'> {
+): Pick<WorkerApi, 'inspect' | 'editTokens' | 'rowWarnings' | 'parseLines' | 'run' | 'compare' | 'tryPrompt'> {
   return {
     inspect: (drafts) => host.withModel((session, job) => inspectDrafts(session, drafts, job)),
+
+    editTokens: (patchId, edit) => host.withModel((session) => Promise.resolve(editTokens(session, patchId, edit))),
 
     rowWarnings: (drafts) => host.withModel((session) => Promise.resolve(rowWarnings(session, drafts))),
 
