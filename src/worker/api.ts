@@ -327,6 +327,11 @@ export interface WorkerApi {
   rowWarnings(drafts: EditDraft[]): Promise<Record<string, string>>;
   /** Drafts and faults per line from pasted lines "subject | relation | object" (also tabs). */
   parseLines(text: string): Promise<{ drafts: EditDraft[]; faults: { line: number; message: string }[] }>;
+  /**
+   * Drafts of a file of requests, in any form that records are read in (the reference's, EasyEdit's, CounterFact, zsRE, a table); what was
+   * left out or taken otherwise is told.
+   */
+  parseRequests(text: string): Promise<{ drafts: EditDraft[]; notes: string[] }>;
   /** Runs a method on top of the enabled patches; the new patch is on the stack and enabled when this resolves. */
   run(
     drafts: EditDraft[],

@@ -3,7 +3,9 @@ import { EXPORTERS } from '../engine/exporting/exporters.ts';
 import { runReportSchema, type LayerOutcome } from '../engine/methods/report.ts';
 import { settingFields } from '../engine/methods/setting-fields.ts';
 import type { StepLosses } from '../engine/targets/losses.ts';
+import { requestOf as requestOfRecord } from '../engine/evaluation/benchmark.ts';
 import { predictions } from '../engine/evaluation/compare.ts';
+import { importRecords } from '../engine/evaluation/import.ts';
 import { EngineError, RequestError } from '../engine/errors.ts';
 import { checkpoint, type Job } from '../engine/job.ts';
 import { isFloatDtype } from '../engine/weights/dtype.ts';
@@ -117,6 +119,28 @@ export function requestOf({ facts }: ModelSession, draft: EditDraft): EditReques
     targetNew: draft.object.trim(),
     ...(known !== undefined && { targetTrue: known }),
     ...(relation && { relationId: relation.id }),
+  };
+}
+
+/** The edits in a file of records. @throws EngineError ('input') where none can be read */
+export function draftsOf({ facts }: ModelSession, content: string): { drafts: EditDraft[]; notes: string[] } {
+  const { records, faults, notes } = importRecords(content, { facts });
+  const drafts = records.map(requestOfRecord).map(({ subject, prompt, targetNew, relationId }): EditDraft => {
+    const relation = relationId === undefined ? undefined : facts?.relation(relationId);
+    // A row's relation stands for its first template.
+    const isRelations = relation?.templates[0] === prompt;
+    return {
+      id: crypto.randomUUID(),
+      subject,
+      relationId: isRelations ? relation.id : null,
+      prompt,
+      object: targetNew.trim(),
+    };
+  });
+  const told = [...faults.map((fault) => ({ ...fault, reason: `left out: ${fault.reason}` })), ...notes];
+  return {
+    drafts,
+    notes: told.sort((a, b) => a.record - b.record).map(({ record, reason }) => `Record ${record}: ${reason}`),
   };
 }
 

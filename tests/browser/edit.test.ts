@@ -1,7 +1,7 @@
 /** The whole path on the demo model: type, run, look, switch, download, read again, reload, undo. */
 import { readFile } from 'node:fs/promises';
 import { expect } from '@playwright/test';
-import { deletePatch, downloadModel, EDITS, open, run, topToken, typeEdit } from './fixtures/page.ts';
+import { deletePatch, downloadModel, EDITS, open, row, run, topToken, typeEdit } from './fixtures/page.ts';
 import { test } from './fixtures/test.ts';
 
 test('three edits: run, compare, switch off and on, download, reload, undo', async ({ page }, info) => {
@@ -11,6 +11,14 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
 
   for (const [i, edit] of EDITS.entries()) await expect(topToken(page, i + 1)).toContainText(edit.object);
   await expect(page.getByRole('img', { name: /^Residual closed: layer 0: .*; left: [\d.]+ \(/ })).toBeVisible();
+  const picture = page.getByRole('region', { name: 'How the edit is made' });
+  const numbers = picture.getByRole('group', { name: /Layer 0: 100 % left before, \d+ % after\. Layer 1: / });
+  await expect(numbers).toHaveAccessibleName(
+    /^Jean Gaven → Russian, layers 0, 1, 2, 3\. After step \d+ the object has \d\d+ %\./,
+  );
+  await picture.getByLabel('Edit').selectOption({ index: 2 });
+  await expect(numbers).toHaveAccessibleName(/^iPhone 5 → Nokia/);
+  for (const i of [1, 2, 3]) await expect(row(page, i)).toContainText('took');
   await page.getByRole('tab', { name: 'Result' }).click();
   const summary = page.getByRole('region', { name: 'Summary' });
   await expect(summary).toContainText(/3 of 3 edits/);

@@ -17,6 +17,8 @@ const paths = {
   warn: 'M8 2.2l6.2 11H1.8zM8 6.5v3.2M8 11.6v.1',
   paste: 'M4 3.5h8v10H4zM6 2.2h4v2.6H6zM6 8h4M6 10.5h4',
   trace: 'M2.5 2.5h11v11h-11zM2.5 6.2h11M2.5 9.8h11M6.2 2.5v11M9.8 2.5v11',
+  opened: 'M3.5 6l4.5 4.5L12.5 6',
+  closed: 'M6 3.5l4.5 4.5L6 12.5',
   arrow: 'M2.5 8h10.5M9 4l4 4-4 4',
 } as const;
 

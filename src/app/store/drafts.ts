@@ -26,8 +26,8 @@ export interface DraftsSlice {
   /** Adds an empty row like the last one and gives its id. */
   addDraft(): string;
   updateDraft(id: string, change: Partial<Omit<EditDraft, 'id'>>): void;
-  duplicateDraft(id: string): void;
-  removeDraft(id: string): void;
+  /** The list in another order, or with others. */
+  replaceDrafts(drafts: EditDraft[]): void;
   /** Adds a row per good line, in place of `replaceId` when that row is blank; gives the faults. */
   pasteLines(text: string, replaceId?: string): Promise<{ added: number; faults: { line: number; message: string }[] }>;
   /** Asks again what the model says, now that something changed; typing is waited out. */
@@ -146,12 +146,7 @@ export const createDraftsSlice: Slice<DraftsSlice> = (set, get) => {
     updateDraft(id, change) {
       setDrafts(get().drafts.map((draft) => (draft.id === id ? { ...draft, ...change } : draft)));
     },
-    duplicateDraft(id) {
-      setDrafts(get().drafts.flatMap((draft) => (draft.id === id ? [draft, { ...draft, id: newId() }] : [draft])));
-    },
-    removeDraft(id) {
-      setDrafts(get().drafts.filter((draft) => draft.id !== id));
-    },
+    replaceDrafts: setDrafts,
     async pasteLines(text, replaceId) {
       const { drafts: parsed, faults } = await call('parseLines', text);
       const added = parsed.map((draft) => ({ ...draft, id: newId() }));

@@ -11,6 +11,7 @@ import { createModelSlice, type ModelSlice } from './model.ts';
 import { createModelsSlice, type ModelsSlice } from './models.ts';
 import { createReachSlice, type ReachSlice } from './reach.ts';
 import { createRecordsSlice, type RecordsSlice } from './records.ts';
+import { createRowsSlice, type RowsSlice } from './rows.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
 import { createTraceSlice, type TraceSlice } from './trace.ts';
 import { createViewSlice, type ViewSlice } from './view.ts';
@@ -19,6 +20,7 @@ export type Store = ViewSlice &
   ModelSlice &
   ModelsSlice &
   DraftsSlice &
+  RowsSlice &
   KnowledgeSlice &
   MethodSlice &
   RunSlice &
@@ -36,6 +38,7 @@ export const useStore = create<Store>()((...args) => ({
   ...createModelSlice(...args),
   ...createModelsSlice(...args),
   ...createDraftsSlice(...args),
+  ...createRowsSlice(...args),
   ...createKnowledgeSlice(...args),
   ...createMethodSlice(...args),
   ...createRunSlice(...args),

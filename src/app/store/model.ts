@@ -81,6 +81,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     set({ model });
     get().resetMethod(model);
     get().resetRun();
+    get().resetRows();
     get().resetComparison();
     get().resetKnowledge(model.knowledge);
     get().resetTrace(model.averageTrace, model.traceWindow);

@@ -5,11 +5,14 @@ import { runEdit } from '../../engine/session/editing.ts';
 import type { WorkerApi } from '../api.ts';
 import type { WorkerHost } from '../host.ts';
 import { estimator } from '../time-left.ts';
-import { editTokens, inspectDrafts, layerView, rowWarnings, requestOf, stepView } from '../views.ts';
+import { draftsOf, editTokens, inspectDrafts, layerView, rowWarnings, requestOf, stepView } from '../views.ts';
 
 export function editingCommands(
   host: WorkerHost,
-): Pick<WorkerApi, 'inspect' | 'editTokens' | 'rowWarnings' | 'parseLines' | 'run' | 'compare' | 'tryPrompt'> {
+): Pick<
+  WorkerApi,
+  'inspect' | 'editTokens' | 'rowWarnings' | 'parseLines' | 'parseRequests' | 'run' | 'compare' | 'tryPrompt'
+> {
   return {
     inspect: (drafts) => host.withModel((session, job) => inspectDrafts(session, drafts, job)),
 
@@ -23,6 +26,8 @@ export function editingCommands(
         const rows = drafts.map((draft) => ({ id: crypto.randomUUID(), ...draft }));
         return Promise.resolve({ drafts: rows, faults });
       }),
+
+    parseRequests: (text) => host.withModel((session) => Promise.resolve(draftsOf(session, text))),
 
     run: (drafts, method, settings, onEvent) =>
       host.changeHistory(async (session, job) => {

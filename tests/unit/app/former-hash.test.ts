@@ -34,6 +34,7 @@ function page() {
         ...Object.fromEntries(
           [
             'resetRun',
+            'resetRows',
             'resetKnowledge',
             'resetComparison',
             'resetTrace',

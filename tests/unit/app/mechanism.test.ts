@@ -36,22 +36,26 @@ describe('the layout', () => {
     { layers: 30, edited: [4, 5, 6], length: 25 },
     { layers: 80, edited: [], length: 40 },
     { layers: 80, edited: [3, 4, 79], length: 40 },
-  ])('has every layer once and every edited one alone: $layers layers, edited $edited', ({ layers, edited, length }) => {
-    const layout = layoutOf(tokensOf(plain.slice(0, length), 1, 2), layers, edited, 640);
-    const covered = layout.rows.flatMap(({ first, last }) =>
-      Array.from({ length: last - first + 1 }, (_, i) => first + i),
-    );
-    expect(covered.sort((a, b) => a - b)).toEqual(Array.from({ length: layers }, (_, layer) => layer));
-    expect(layout.rows.filter((row) => row.edited).map(({ first, last }) => [first, last])).toEqual(
-      [...edited].reverse().map((layer) => [layer, layer]),
-    );
-    const counted = layout.columns.reduce((sum, { count }) => sum + count, 0);
-    expect(counted).toBe(length);
-    expect(layout.lookup.index).toBe(2);
-    expect(layout.last).toMatchObject({ index: length - 1, count: 1 });
-    for (const [i, { x }] of layout.columns.entries()) expect(x).toBeGreaterThan(i === 0 ? 0 : layout.columns[i - 1].x);
-    expect(layout.right + layout.barWidth).toBeLessThan(640);
-  });
+  ])(
+    'has every layer once and every edited one alone: $layers layers, edited $edited',
+    ({ layers, edited, length }) => {
+      const layout = layoutOf(tokensOf(plain.slice(0, length), 1, 2), layers, edited, 640);
+      const covered = layout.rows.flatMap(({ first, last }) =>
+        Array.from({ length: last - first + 1 }, (_, i) => first + i),
+      );
+      expect(covered.sort((a, b) => a - b)).toEqual(Array.from({ length: layers }, (_, layer) => layer));
+      expect(layout.rows.filter((row) => row.edited).map(({ first, last }) => [first, last])).toEqual(
+        [...edited].reverse().map((layer) => [layer, layer]),
+      );
+      const counted = layout.columns.reduce((sum, { count }) => sum + count, 0);
+      expect(counted).toBe(length);
+      expect(layout.lookup.index).toBe(2);
+      expect(layout.last).toMatchObject({ index: length - 1, count: 1 });
+      for (const [i, { x }] of layout.columns.entries())
+        expect(x).toBeGreaterThan(i === 0 ? 0 : layout.columns[i - 1].x);
+      expect(layout.right + layout.barWidth).toBeLessThan(640);
+    },
+  );
 
   it('keeps the look-up token of a subject far from both ends', () => {
     const { columns, lookup } = layoutOf(tokensOf(plain, 18, 20), 8, [1], 640);
