@@ -25,12 +25,7 @@ function words(settings: readonly ShownSetting[]): string {
   return settings.map(({ label, text }) => `${label} ${text}`).join(', ');
 }
 
-/** What a patch's card has room for: its layers ("layers 1, 2, 3"), or whatever there is of a method that is not known. */
-export function layerWords(method: MethodView | null, settings: MethodSettings): string {
-  return words(shownSettings(method, settings).filter(({ kind }) => kind === null || kind === 'layers'));
-}
-
-/** What a list of reports has room for: the layers, and what goes by a mere symbol, as λ does. */
+/** What a patch's card and a list of reports have room for: the layers and what goes by a mere symbol, as λ does, or whatever there is of a method that is not known. */
 export function briefWords(method: MethodView | null, settings: MethodSettings): string {
   const brief = shownSettings(method, settings).filter(
     ({ kind, label }) => kind === null || kind === 'layers' || [...label].length === 1,

@@ -343,8 +343,12 @@ export interface WorkerApi {
   cancel(): Promise<void>;
   /** Before (all enabled patches but this one) and after (with it), for the patch's own edits. */
   compare(patchId: string, onProgress: (done: number, total: number) => void): Promise<ComparisonReport>;
-  /** A free prompt: the unedited model beside the model as it is now. */
-  tryPrompt(prompt: string): Promise<FreeComparison>;
+  /** Free prompts: the unedited model beside the model as it is now, its most probable words or, with a seed, drawn ones. */
+  tryPrompts(
+    prompts: string[],
+    sampleSeed: number | null,
+    onProgress: (done: number, total: number) => void,
+  ): Promise<FreeComparison[]>;
   /** What every layer would say at every token of a prompt. */
   lens(asked: LensPrompt, onProgress: (progress: LensProgress) => void): Promise<LensView>;
   /** What a patch adds to its layers' outputs, and how alike the keys of its edits are. */

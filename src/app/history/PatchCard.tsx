@@ -2,14 +2,16 @@
 import { DropdownMenu, Switch } from 'radix-ui';
 import { useRef, useState } from 'react';
 import type { PatchSummary } from '../../worker/api.ts';
-import { formatDate, formatPlural, formatSeconds } from '../format.ts';
+import { formatDate, formatPlural, formatProbability, formatSeconds } from '../format.ts';
+import type { GlossaryTerm } from '../glossary.ts';
 import { Button } from '../shared/Button.tsx';
 import menu from '../shared/Menu.module.css';
 import panel from '../shared/Panel.module.css';
-import { layerWords } from '../setting-words.ts';
+import { Term } from '../shared/Tip.tsx';
+import { briefWords } from '../setting-words.ts';
 import { shownPatch } from '../store/compare.ts';
 import { useStore } from '../store/index.ts';
-import { hasSeveralMethods, methodOf } from '../store/method.ts';
+import { methodOf } from '../store/method.ts';
 import styles from './PatchCard.module.css';
 
 interface PatchCardProps {
@@ -25,12 +27,11 @@ export function PatchCard({ patch, locked }: PatchCardProps) {
   const [renaming, setRenaming] = useState(false);
   const shown = useStore((state) => state.workTab === 'result' && shownPatch(state)?.id === patch.id);
   const method = useStore((state) => methodOf(state, patch.method));
-  const several = useStore(hasSeveralMethods);
   const setEnabled = useStore((state) => state.setEnabled);
   const showResult = useStore((state) => state.showResult);
   const details = [
-    method && !several ? '' : (method?.label ?? patch.method),
-    layerWords(method, patch.settings),
+    method?.label ?? patch.method,
+    briefWords(method, patch.settings),
     formatSeconds(patch.seconds),
   ].filter((part) => part !== '');
   return (
@@ -69,12 +70,40 @@ export function PatchCard({ patch, locked }: PatchCardProps) {
       <p className={panel.small}>
         <time dateTime={patch.createdAt}>{formatDate(patch.createdAt)}</time> · {details.join(' · ')}
       </p>
+      <CardScores patch={patch} />
       <div>
         <Button aria-label={`Show result of ${patch.name}`} onClick={() => showResult(patch.id)}>
           Show result
         </Button>
       </div>
     </article>
+  );
+}
+
+/** What the edits came to: measured, or else which the edited model said after the run. */
+function CardScores({ patch }: { patch: PatchSummary }) {
+  const scores = useStore((state) => state.scores[patch.id]);
+  const asked = patch.edits.filter(({ status }) => status !== null);
+  const shares: [GlossaryTerm, { passed: number; total: number }][] = scores
+    ? [
+        ['efficacy', scores.efficacy],
+        ['generalization', scores.generalization],
+        ['specificity', scores.specificity],
+      ]
+    : [['efficacy', { passed: asked.filter(({ status }) => status !== 'missed').length, total: asked.length }]];
+  const known = shares.filter(([, { total }]) => total > 0);
+  if (known.length === 0) return null;
+  return (
+    <dl className={styles.scores}>
+      {known.map(([term, { passed, total }]) => (
+        <div key={term} title={`${passed} of ${total}`}>
+          <dt>
+            <Term name={term} />
+          </dt>
+          <dd>{formatProbability(passed / total)}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

@@ -1,10 +1,12 @@
-/** Before and after: the comparison of one patch, and the free prompt. */
-import type { ComparisonReport, FreeComparison, PatchSummary, WorkerFailure } from '../../worker/api.ts';
+/** Before and after: the comparison of one patch. */
+import type { ComparisonReport, PatchSummary, WorkerFailure } from '../../worker/api.ts';
 import { toFailure } from '../../worker/client.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey } from './drafts.ts';
 import { lockedBy } from './trace.ts';
 import type { Slice, Store } from './index.ts';
+
+export type Scores = Pick<ComparisonReport, 'efficacy' | 'generalization' | 'specificity'>;
 
 export interface CompareSlice {
   /** The patch the reader chose, or null for the newest that is enabled. */
@@ -12,12 +14,10 @@ export interface CompareSlice {
   comparison: ComparisonReport | null;
   /** What `comparison` is the answer to; differs from the present question while stale. */
   comparisonKey: string;
+  /** What comparisons of this visit came to, by patch. */
+  scores: Readonly<Partial<Record<string, Scores>>>;
   comparing: { done: number; total: number } | null;
   compareFailure: WorkerFailure | null;
-  freePrompt: string;
-  freeResult: FreeComparison | null;
-  freeBusy: boolean;
-  freeFailure: WorkerFailure | null;
   resetComparison(): void;
   /** Shows the result of a patch, opening the tab. */
   showResult(patchId: string): void;
@@ -25,8 +25,6 @@ export interface CompareSlice {
   refreshComparison(): void;
   /** The patches in force changed: what is on screen is asked anew. */
   historyChanged(): void;
-  setFreePrompt(prompt: string): void;
-  tryFreePrompt(): Promise<void>;
 }
 
 /** The patch whose result is shown: the chosen one, else the newest enabled, else the newest. */
@@ -47,7 +45,6 @@ export function comparisonKeyOf(patch: PatchSummary, patches: PatchSummary[]): s
 
 export const createCompareSlice: Slice<CompareSlice> = (set, get) => {
   let turns = 0;
-  let freeTurns = 0;
 
   async function compare(patch: PatchSummary, key: string): Promise<void> {
     turns += 1;
@@ -61,8 +58,10 @@ export const createCompareSlice: Slice<CompareSlice> = (set, get) => {
         get().advanceJob(job, total > 0 ? done / total : null);
       });
       if (turn !== turns) return;
-      set({ comparison });
-      const { passed, total } = comparison.efficacy;
+      const { efficacy, generalization, specificity } = comparison;
+      const scores = { ...get().scores, [patch.id]: { efficacy, generalization, specificity } };
+      set({ comparison, scores });
+      const { passed, total } = efficacy;
       get().announce(`Compared: ${passed} of ${total} edits took.`);
     } catch (error) {
       if (turn !== turns) return;
@@ -78,18 +77,14 @@ export const createCompareSlice: Slice<CompareSlice> = (set, get) => {
     chosenPatchId: null,
     comparison: null,
     comparisonKey: '',
+    scores: {},
     comparing: null,
     compareFailure: null,
-    freePrompt: '',
-    freeResult: null,
-    freeBusy: false,
-    freeFailure: null,
 
     resetComparison() {
       turns += 1;
-      freeTurns += 1;
       set({ chosenPatchId: null, comparison: null, comparisonKey: '', comparing: null, compareFailure: null });
-      set({ freeResult: null, freeBusy: false, freeFailure: null });
+      set({ scores: {} });
     },
     showResult(patchId) {
       set({ chosenPatchId: patchId });
@@ -107,25 +102,7 @@ export const createCompareSlice: Slice<CompareSlice> = (set, get) => {
     },
     historyChanged() {
       if (get().workTab === 'result' || get().comparison) get().refreshComparison();
-      if (get().freeResult) void get().tryFreePrompt();
-    },
-    setFreePrompt(freePrompt) {
-      set({ freePrompt });
-    },
-    async tryFreePrompt() {
-      const prompt = get().freePrompt;
-      if (prompt.trim() === '') return;
-      freeTurns += 1;
-      const turn = freeTurns;
-      set({ freeBusy: true, freeFailure: null });
-      try {
-        const freeResult = await call('tryPrompt', prompt);
-        if (turn === freeTurns) set({ freeResult });
-      } catch (error) {
-        if (turn === freeTurns && !get().workerLost) set({ freeFailure: toFailure(error) });
-      } finally {
-        if (turn === freeTurns) set({ freeBusy: false });
-      }
+      if (get().freeResults.length > 0) void get().tryFreePrompts();
     },
   };
 };

@@ -3,6 +3,7 @@ import { create, type StateCreator } from 'zustand';
 import { createBenchmarkSlice, type BenchmarkSlice } from './benchmark.ts';
 import { createCompareSlice, type CompareSlice } from './compare.ts';
 import { createDraftsSlice, type DraftsSlice } from './drafts.ts';
+import { createFreePromptsSlice, type FreePromptsSlice } from './free-prompts.ts';
 import { createHistorySlice, type HistorySlice } from './history.ts';
 import { createKnowledgeSlice, type KnowledgeSlice } from './knowledge.ts';
 import { createLensSlice, type LensSlice } from './lens.ts';
@@ -26,6 +27,7 @@ export type Store = ViewSlice &
   RunSlice &
   HistorySlice &
   CompareSlice &
+  FreePromptsSlice &
   TraceSlice &
   LensSlice &
   ReachSlice &
@@ -44,6 +46,7 @@ export const useStore = create<Store>()((...args) => ({
   ...createRunSlice(...args),
   ...createHistorySlice(...args),
   ...createCompareSlice(...args),
+  ...createFreePromptsSlice(...args),
   ...createTraceSlice(...args),
   ...createLensSlice(...args),
   ...createReachSlice(...args),

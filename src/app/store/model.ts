@@ -83,6 +83,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     get().resetRun();
     get().resetRows();
     get().resetComparison();
+    get().resetFreePrompts();
     get().resetKnowledge(model.knowledge);
     get().resetTrace(model.averageTrace, model.traceWindow);
     get().resetLens();

@@ -2,17 +2,21 @@
  * Before and after, for the edits of a patch: the prompt itself (efficacy), other wordings of it (generalisation), and
  * other subjects that have the old object (specificity).
  */
+import { checkpoint, type Job } from '../job.ts';
 import { continueRows } from '../model/decoding.ts';
 import type { LanguageModel } from '../model/language-model.ts';
 import type { WeightSet } from '../model/weight-set.ts';
-import { argmax, type RankedToken } from '../model/sampling.ts';
+import { argmax, sampleTopK, type RankedToken } from '../model/sampling.ts';
+import { seededRandom } from '../random.ts';
 import type { FactList } from '../tokens/fact-list.ts';
 import { fillPrompt, targetText, type EditRequest } from '../tokens/request.ts';
 import type { ModelTokenizer } from '../tokens/tokenizer.ts';
 import { firstSentence } from './words.ts';
 import { promptAnswer, scoreAnswers, topNextTokens, type AnswerScore } from './score.ts';
 
-const CONTINUATION_TOKENS = 12;
+const CONTINUATION_TOKENS = 16;
+/** As the texts of evaluations are drawn (generation.ts). */
+const TOP_K = 5;
 const NEIGHBOUR_COUNT = 8;
 /** Some relations of ParaRel have twice as many wordings, which differ in little. */
 const PARAPHRASE_COUNT = 8;
@@ -140,24 +144,56 @@ export async function compareEdits(
   };
 }
 
-/** Compares two sets of weights on any prompt. */
-export async function comparePrompt(
+/** Prompts that are asked between two words of progress. */
+const PROMPTS_AT_ONCE = 16;
+
+export interface FreeOptions {
+  /** Draws every next token from the five most probable, with this seed; absent, the most probable one is taken. */
+  readonly sampleSeed?: number;
+  readonly job?: Job;
+  /** In prompts. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Compares two sets of weights on any prompts. Sampled, both draw with the same random numbers. @throws CancelledError */
+export async function comparePrompts(
   { model, tokenizer }: Subjects,
-  prompt: string,
+  prompts: readonly string[],
   before: WeightSet,
   after: WeightSet,
-  signal?: AbortSignal,
-): Promise<FreeComparison> {
-  const promptIds = tokenizer.encode(prompt, { special: true });
-  const [topBefore] = await topNextTokens(model, before, [promptIds], signal);
-  const [topAfter] = await topNextTokens(model, after, [promptIds], signal);
-  return {
-    prompt,
-    before: predictions(tokenizer, topBefore),
-    after: predictions(tokenizer, topAfter),
-    continuationBefore: await continuation(model, tokenizer, before, promptIds, signal),
-    continuationAfter: await continuation(model, tokenizer, after, promptIds, signal),
-  };
+  { sampleSeed, job = {}, onProgress }: FreeOptions = {},
+): Promise<FreeComparison[]> {
+  const comparisons: FreeComparison[] = [];
+  while (comparisons.length < prompts.length) {
+    onProgress?.(comparisons.length, prompts.length);
+    await checkpoint(job);
+    const first = comparisons.length;
+    const some = prompts.slice(first, first + PROMPTS_AT_ONCE);
+    const rows = some.map((prompt) => tokenizer.encode(prompt, { special: true }));
+    const sides = [];
+    for (const weights of [before, after]) {
+      const top = await topNextTokens(model, weights, rows, job.signal);
+      // A prompt's draws do not depend on the others.
+      const random = rows.map(() => (sampleSeed === undefined ? null : seededRandom(sampleSeed)));
+      const draw: Draw = (logits, row) => {
+        const own = random[row];
+        return own === null ? argmax(logits) : sampleTopK(logits, TOP_K, own);
+      };
+      sides.push({ top, texts: await continuations(model, tokenizer, weights, rows, draw, job) });
+    }
+    const [{ top: topBefore, texts: textsBefore }, { top: topAfter, texts: textsAfter }] = sides;
+    some.forEach((prompt, i) => {
+      comparisons.push({
+        prompt,
+        before: predictions(tokenizer, topBefore[i]),
+        after: predictions(tokenizer, topAfter[i]),
+        continuationBefore: textsBefore[i],
+        continuationAfter: textsAfter[i],
+      });
+    });
+  }
+  onProgress?.(prompts.length, prompts.length);
+  return comparisons;
 }
 
 function paraphraseQuestions(
@@ -197,7 +233,26 @@ function countPassed(items: readonly { readonly pass: boolean }[]): Count {
   return { passed: items.filter(({ pass }) => pass).length, total: items.length };
 }
 
-/** Greedy continuation, up to the end-of-text token or the end of the sentence. */
+type Draw = (logits: Float32Array, row: number) => number;
+
+/** Continuations, up to the end-of-text token or the end of the sentence. */
+async function continuations(
+  model: LanguageModel,
+  tokenizer: ModelTokenizer,
+  weights: WeightSet,
+  rows: readonly (readonly number[])[],
+  draw: Draw,
+  job: Job,
+): Promise<string[]> {
+  const choose = (logits: Float32Array, row: number): number | null => {
+    const next = draw(logits, row);
+    return next === tokenizer.endOfTextId ? null : next;
+  };
+  const added = await continueRows(model, weights, rows, CONTINUATION_TOKENS, choose, job);
+  return added.map((ids) => firstSentence(tokenizer.decode(ids)));
+}
+
+/** Greedy. */
 async function continuation(
   model: LanguageModel,
   tokenizer: ModelTokenizer,
@@ -205,10 +260,6 @@ async function continuation(
   promptIds: readonly number[],
   signal?: AbortSignal,
 ): Promise<string> {
-  const choose = (logits: Float32Array): number | null => {
-    const best = argmax(logits);
-    return best === tokenizer.endOfTextId ? null : best;
-  };
-  const [added] = await continueRows(model, weights, [promptIds], CONTINUATION_TOKENS, choose, { signal });
-  return firstSentence(tokenizer.decode(added));
+  const [text] = await continuations(model, tokenizer, weights, [promptIds], argmax, { signal });
+  return text;
 }

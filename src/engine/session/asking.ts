@@ -1,6 +1,12 @@
 /** Questions to an open model: what comes next, and the same before and after edits. */
 import { RequestError } from '../errors.ts';
-import { compareEdits, comparePrompt, type Comparison, type FreeComparison } from '../evaluation/compare.ts';
+import {
+  compareEdits,
+  comparePrompts,
+  type Comparison,
+  type FreeComparison,
+  type FreeOptions,
+} from '../evaluation/compare.ts';
 import { promptAnswer, scoreAnswers, topNextTokens } from '../evaluation/score.ts';
 import type { RankedToken } from '../model/sampling.ts';
 import type { WeightSet } from '../model/weight-set.ts';
@@ -89,12 +95,19 @@ export async function answersOf(
   return answers;
 }
 
-/** A free prompt: the unedited model beside the model as it is now. @throws RequestError, CancelledError */
+/** Free prompts: the unedited model beside the model as it is now. @throws RequestError naming the prompt; CancelledError */
 export async function compareFree(
   session: ModelSession,
-  prompt: string,
-  signal?: AbortSignal,
-): Promise<FreeComparison> {
-  promptIds(session, prompt);
-  return comparePrompt(session, prompt, session.model.weights, await session.weights(), signal);
+  prompts: readonly string[],
+  options: FreeOptions = {},
+): Promise<FreeComparison[]> {
+  for (const [i, prompt] of prompts.entries()) {
+    try {
+      promptIds(session, prompt);
+    } catch (error) {
+      if (prompts.length === 1 || !(error instanceof RequestError)) throw error;
+      throw new RequestError(error.field, `Prompt ${i + 1}: ${error.message}`, { next: error.next, cause: error });
+    }
+  }
+  return comparePrompts(session, prompts, session.model.weights, await session.weights(), options);
 }

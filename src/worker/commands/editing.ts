@@ -11,7 +11,7 @@ export function editingCommands(
   host: WorkerHost,
 ): Pick<
   WorkerApi,
-  'inspect' | 'editTokens' | 'rowWarnings' | 'parseLines' | 'parseRequests' | 'run' | 'compare' | 'tryPrompt'
+  'inspect' | 'editTokens' | 'rowWarnings' | 'parseLines' | 'parseRequests' | 'run' | 'compare' | 'tryPrompts'
 > {
   return {
     inspect: (drafts) => host.withModel((session, job) => inspectDrafts(session, drafts, job)),
@@ -52,6 +52,9 @@ export function editingCommands(
         ...(await comparePatch(session, patchId, { signal, onProgress })),
       })),
 
-    tryPrompt: (prompt) => host.withModel((session, { signal }) => compareFree(session, prompt, signal)),
+    tryPrompts: (prompts, sampleSeed, onProgress) =>
+      host.withModel((session, job) =>
+        compareFree(session, prompts, { job, onProgress, ...(sampleSeed !== null && { sampleSeed }) }),
+      ),
   };
 }

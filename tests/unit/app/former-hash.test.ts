@@ -37,6 +37,7 @@ function page() {
             'resetRows',
             'resetKnowledge',
             'resetComparison',
+            'resetFreePrompts',
             'resetTrace',
             'resetLens',
             'resetReach',

@@ -1,6 +1,6 @@
 /** Run settings as they are typed, and as they are told. */
 import { describe, expect, it } from 'vitest';
-import { briefWords, layerWords, shownSettings } from '../../../src/app/setting-words.ts';
+import { briefWords, shownSettings } from '../../../src/app/setting-words.ts';
 import { layersField, parseLayers, parseSettings, settingsToText } from '../../../src/app/store/settings.ts';
 import { MEMIT, MEMIT_SETTINGS as settings, NUDGE } from './fixtures/methods.ts';
 
@@ -80,13 +80,12 @@ describe('settings in words', () => {
       'λ 15000',
       'seed 7',
     ]);
-    expect(layerWords(MEMIT, settings)).toBe('layers 1, 2, 3');
     expect(briefWords(MEMIT, settings)).toBe('layers 1, 2, 3, λ 15000');
-    expect(layerWords(NUDGE, NUDGE.preset)).toBe('places 0');
+    expect(briefWords(NUDGE, NUDGE.preset)).toBe('places 0');
   });
 
   it('go by their own names where the method is not known, and say what is missing by nothing', () => {
-    expect(layerWords(null, { rank: 4, sites: [1, 2], kind: 'lora' })).toBe('rank 4, sites 1, 2, kind lora');
+    expect(briefWords(null, { rank: 4, sites: [1, 2], kind: 'lora' })).toBe('rank 4, sites 1, 2, kind lora');
     expect(shownSettings(NUDGE, { force: 1 }).map(({ text }) => text)).toEqual(['1', '']);
   });
 });
