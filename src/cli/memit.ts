@@ -1,5 +1,5 @@
 /**
- * The engine from the command line: `npm run -s memit -- edit | predict | trace | lens | reach | evaluate | benchmark | damage | facts | statistics`.
+ * The engine from the command line: `npm run -s memit -- edit | predict | trace | lens | reach | evaluate | benchmark | sweep | damage | facts | statistics`.
  * Exit codes: 0 done, 1 the run failed, 2 bad arguments or input; each failure is one line on standard error.
  */
 import { Command, CommanderError } from 'commander';
@@ -13,6 +13,7 @@ import { factsCommand } from './commands/facts.ts';
 import { lensCommand } from './commands/lens.ts';
 import { predictCommand } from './commands/predict.ts';
 import { reachCommand } from './commands/reach.ts';
+import { sweepCommand } from './commands/sweep.ts';
 import { statisticsCommand } from './commands/statistics.ts';
 import { traceCommand } from './commands/trace.ts';
 import { refuseOverwriting } from './outputs.ts';
@@ -25,6 +26,7 @@ const COMMANDS = [
   reachCommand,
   evaluateCommand,
   benchmarkCommand,
+  sweepCommand,
   damageCommand,
   factsCommand,
   statisticsCommand,

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EngineError } from '../engine/errors.ts';
+import { drawRecords } from '../engine/evaluation/benchmark.ts';
 import type { FittedRecords } from '../engine/evaluation/fitting.ts';
 import type { GenerationOptions } from '../engine/evaluation/generation.ts';
 import { importRecords } from '../engine/evaluation/import.ts';
@@ -50,6 +51,25 @@ export async function readRecords(file: string, { facts }: ModelSession): Promis
   const { records, faults, notes } = importRecords(await readText(file), { facts });
   for (const { record, reason } of faults) process.stderr.write(`Record ${record} is left out: ${reason}\n`);
   for (const { record, reason } of notes) process.stderr.write(`Record ${record}: ${reason}\n`);
+  return records;
+}
+
+export interface DrawOptions {
+  readonly records?: string;
+  readonly edits: number;
+  readonly seed: number;
+}
+
+/** Drawn from a file, else from the model's own records, else from those that ship, of which it is asked for those it knows. */
+export async function drawnRecords(
+  session: ModelSession,
+  { records: file, edits, seed }: DrawOptions,
+): Promise<EvaluationRecord[]> {
+  const all = file === undefined ? await session.knowledge.ownRecords() : await readRecords(file, session);
+  if (all) return drawRecords(all, edits, seed);
+  const { records } = await session.knowledge.drawRecords(edits, seed, {}, (asking, done, total) => {
+    showCount(asking, done, total);
+  });
   return records;
 }
 

@@ -23,6 +23,8 @@ import type {
   DamageReport,
   RecordSetView,
   RecordSource,
+  SweepOrder,
+  SweepReport,
   ReferenceSetView,
   TableColumns,
 } from './benchmark-api.ts';
@@ -375,6 +377,13 @@ export interface WorkerApi {
     options: BenchmarkOptions,
     onEvent: (event: BenchmarkEvent) => void,
   ): Promise<{ report: BenchmarkReport; history: HistoryState }>;
+  /** Edits records from the unedited model with one setting varied and measures each time; reports come value by value. The history stays. */
+  sweep(
+    source: RecordSource,
+    order: SweepOrder,
+    onEvent: (event: BenchmarkEvent) => void,
+    onPoint: (report: SweepReport) => void,
+  ): Promise<SweepReport>;
   /** What the enabled patches did to facts that nobody edited (so many are asked), to perplexity and to next words. */
   damage(count: number, onEvent: (event: BenchmarkEvent) => void): Promise<DamageReport>;
   history(): Promise<HistoryState>;

@@ -7,6 +7,7 @@ import type { EvaluationMetrics, GroupMetrics, Metric, TextMetrics } from '../en
 import type { ColumnMapping, TableColumns, TableField } from '../engine/evaluation/columns.ts';
 import type { ImportFault } from '../engine/evaluation/import.ts';
 import type { PromptGroup } from '../engine/evaluation/records.ts';
+import type { SweepAxis, SweepPoint, SweepResult } from '../engine/session/sweep.ts';
 
 export type {
   ColumnMapping,
@@ -19,6 +20,8 @@ export type {
   Metric,
   PromptGroup,
   RecordTexts,
+  SweepAxis,
+  SweepPoint,
   TableColumns,
   TableField,
   TextMetrics,
@@ -149,6 +152,23 @@ export interface BenchmarkEvent {
   done: number;
   total: number;
   secondsLeft: number | null;
+}
+
+export interface SweepOrder {
+  axis: SweepAxis;
+  /** Id of the method, and the settings that are not varied. */
+  method: string;
+  settings: MethodSettings;
+  /** Facts asked for damage; 0 leaves it out. */
+  damageFacts: number;
+}
+
+/** What the values of a sweep came to. */
+export interface SweepReport extends SweepResult {
+  /** Of the records. */
+  title: string;
+  seed: number;
+  seconds: number;
 }
 
 /** What the enabled patches did to everything else, one after the other. */

@@ -182,3 +182,24 @@ test('texts that the model writes, and two settings side by side', async ({ page
   await expect(comparison.getByRole('row', { name: /^ES/ })).toContainText('100');
   await expect(comparison.getByRole('list', { name: 'Prompt by prompt' })).toContainText('Edits: 1 right in both');
 });
+
+test('a sweep of λ: both values are measured, the better one is taken for the next run', async ({ page }) => {
+  await openBenchmark(page);
+  await page.getByRole('radio', { name: '1 fact', exact: true }).click();
+  const card = page.getByRole('region', { name: 'Sweep' });
+  const values = card.getByLabel('Values, with spaces between');
+  await values.fill('100 x');
+  await expect(card.getByText('“x”: Write a number.').first()).toBeVisible();
+  await expect(card.getByRole('button', { name: 'Run sweep' })).toBeDisabled();
+  await values.fill('100 10000000');
+  await card.getByLabel('Measure damage').uncheck();
+  await card.getByRole('button', { name: 'Run sweep' }).click();
+  await expect(card.getByText(/1 record, seed 0: 2 values in/)).toBeVisible({ timeout: 600_000 });
+  await expect(card.getByRole('img', { name: /^ES by λ\. 100: 100 %; 10000000: 0 %\./ })).toBeVisible();
+  await expect(card.getByRole('list', { name: 'Values' }).getByText('(best)')).toHaveCount(1);
+  await card.getByRole('button', { name: 'Use λ 100 for the next run' }).click();
+  await page.getByRole('tab', { name: 'Run', exact: true }).click();
+  await expect(page.getByRole('textbox', { name: 'λ' })).toHaveValue('100');
+  // Nothing was left behind.
+  await expect(page.getByRole('switch')).toHaveCount(0);
+});

@@ -51,6 +51,19 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
   await expect(lens.getByRole('list', { name: 'After: ten likeliest words of the layer' })).toContainText('·Russian');
   await info.attach('lens', { body: await page.screenshot({ fullPage: true }), contentType: 'image/png' });
 
+  // Several prompts of one's own at once: what differs is marked.
+  await page.getByRole('tab', { name: 'Result' }).click();
+  const asked = page.getByRole('region', { name: 'Free prompt' });
+  await asked
+    .getByLabel('Try any prompt')
+    .fill('The mother tongue of Jean Gaven is\nThe mother tongue of Jean Gabin is');
+  await asked.getByLabel('Try any prompt').press('Enter');
+  const answers = asked.getByRole('list', { name: 'Answers of both models' }).getByRole('listitem');
+  await expect(answers.first().getByRole('mark')).toHaveText([/French/, /Russian/]);
+  await expect(answers).toHaveCount(2);
+  await expect(page.getByRole('article').getByText('specificity')).toBeVisible();
+  await page.getByRole('tab', { name: 'Lens' }).click();
+
   await page.getByRole('switch').click();
   for (const [i, edit] of EDITS.entries()) await expect(topToken(page, i + 1)).toContainText(edit.was);
   await expect(lens.getByRole('status')).toContainText('have changed since this reading');

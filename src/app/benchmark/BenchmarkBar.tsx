@@ -5,11 +5,12 @@ import { Button } from '../shared/Button.tsx';
 import { FailureNotice } from '../shared/FailureNotice.tsx';
 import panel from '../shared/Panel.module.css';
 import { Progress } from '../shared/Progress.tsx';
-import { benchmarkDisabledReason, editDisabledReason, type BenchmarkTask } from '../store/benchmark.ts';
+import { benchmarkDisabledReason, editDisabledReason } from '../store/benchmark.ts';
 import { useStore } from '../store/index.ts';
+import type { Measurement } from '../store/measurement.ts';
 import trace from '../trace/TraceBar.module.css';
 
-function wordsOf(task: BenchmarkTask): string {
+export function measurementWords(task: Measurement): string {
   const share = task.total > 0 ? `${Math.round((100 * task.done) / task.total)} %` : '';
   const left = task.secondsLeft === null ? '' : formatTimeLeft(task.secondsLeft);
   return [task.stage, share, left].filter((part) => part !== '').join(' · ');
@@ -61,7 +62,7 @@ export function BenchmarkBar() {
         />
         <p className={panel.small}>
           {running
-            ? wordsOf(task)
+            ? measurementWords(task)
             : task?.status === 'cancelled'
               ? 'Cancelled; an edit that was finished is in the history.'
               : report

@@ -14,6 +14,7 @@ import { DamageCard } from './DamageCard.tsx';
 import { MetricsCard } from './MetricsCard.tsx';
 import { RecordsCard } from './RecordsCard.tsx';
 import { ReportBar } from './ReportBar.tsx';
+import { SweepCard } from './SweepCard.tsx';
 import styles from './MarginChart.module.css';
 
 // The chart library is loaded when there is something to draw.
@@ -53,6 +54,7 @@ export function BenchmarkPanel() {
         </Empty>
       )}
       <DamageCard />
+      <SweepCard />
     </div>
   );
 }

@@ -1,22 +1,13 @@
 /** Benchmarks: what is measured how, the reports that came of it, and damage. */
-import type { MethodView, WorkerFailure } from '../../worker/api.ts';
-import type { BenchmarkEvent, BenchmarkOptions, BenchmarkReport, DamageReport } from '../../worker/benchmark-api.ts';
-import { toFailure } from '../../worker/client.ts';
+import type { MethodView } from '../../worker/api.ts';
+import type { BenchmarkOptions, BenchmarkReport, DamageReport } from '../../worker/benchmark-api.ts';
 import { call } from './connection.ts';
 import { enabledPatchesKey } from './drafts.ts';
 import { busyDisabledReason } from './disabled-reasons.ts';
+import { measuring, type Measurement } from './measurement.ts';
 import { chosenMethod, parsedSettings, settingsFault } from './method.ts';
 import { recordsDisabledReason, sourceOf } from './records.ts';
 import type { Slice, Store } from './index.ts';
-
-export interface BenchmarkTask {
-  status: 'running' | 'done' | 'cancelled' | 'failed';
-  stage: string;
-  done: number;
-  total: number;
-  secondsLeft: number | null;
-  failure: WorkerFailure | null;
-}
 
 /** A report among those of this visit. */
 export interface NumberedReport {
@@ -32,13 +23,13 @@ export interface BenchmarkSlice {
   benchmarkUnedited: boolean;
   /** Let the model write texts as well. */
   benchmarkTexts: boolean;
-  benchmarkTask: BenchmarkTask | null;
+  benchmarkTask: Measurement | null;
   /** Oldest first. */
   reports: readonly NumberedReport[];
   /** Numbers of the report that is shown and of the one it is compared with. */
   shownNumber: number | null;
   besideNumber: number | null;
-  damageTask: BenchmarkTask | null;
+  damageTask: Measurement | null;
   damage: { report: DamageReport; patches: string } | null;
   resetBenchmark(): void;
   setBenchmarkUnedited(on: boolean): void;
@@ -51,7 +42,6 @@ export interface BenchmarkSlice {
   measureDamage(): Promise<void>;
 }
 
-const BEGUN: BenchmarkTask = { status: 'running', stage: '', done: 0, total: 0, secondsLeft: null, failure: null };
 /** Facts asked for damage. */
 const DAMAGE_FACTS = 300;
 /** Reports that are kept; the oldest goes. */
@@ -98,41 +88,8 @@ function editOf(state: Store): BenchmarkOptions['edit'] {
 }
 
 export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
-  let turns = 0;
+  const { perform, abandon } = measuring(set, get);
   let lastNumber = 0;
-
-  /** Runs a measurement as the current job and keeps its progress and its end under `name`. */
-  async function perform(
-    name: 'benchmarkTask' | 'damageTask',
-    label: string,
-    body: (onEvent: (event: BenchmarkEvent) => void, current: () => boolean) => Promise<string>,
-    afterFailure: () => Promise<void> = () => Promise.resolve(),
-  ): Promise<void> {
-    turns += 1;
-    const turn = turns;
-    const current = (): boolean => turn === turns;
-    const job = get().startJob('benchmark', label);
-    const change = (part: Partial<BenchmarkTask>): void => {
-      if (current()) set({ [name]: { ...(get()[name] ?? BEGUN), ...part } });
-    };
-    set({ [name]: BEGUN });
-    try {
-      const words = await body((event) => {
-        change(event);
-        get().advanceJob(job, event.total > 0 ? event.done / event.total : null);
-      }, current);
-      get().endJob(job);
-      change({ status: 'done' });
-      get().announce(words);
-    } catch (error) {
-      const failure = toFailure(error);
-      const cancelled = failure.code === 'cancelled';
-      change({ status: cancelled ? 'cancelled' : 'failed', failure });
-      if (cancelled) get().announce('The measurement was cancelled.');
-      get().endJob(job);
-      await afterFailure();
-    }
-  }
 
   return {
     benchmarkUnedited: false,
@@ -145,7 +102,7 @@ export const createBenchmarkSlice: Slice<BenchmarkSlice> = (set, get) => {
     damage: null,
 
     resetBenchmark() {
-      turns += 1;
+      abandon();
       set({ benchmarkTask: null, reports: [], shownNumber: null, besideNumber: null, damageTask: null, damage: null });
     },
     setBenchmarkUnedited(benchmarkUnedited) {

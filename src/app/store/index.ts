@@ -14,6 +14,7 @@ import { createReachSlice, type ReachSlice } from './reach.ts';
 import { createRecordsSlice, type RecordsSlice } from './records.ts';
 import { createRowsSlice, type RowsSlice } from './rows.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
+import { createSweepSlice, type SweepSlice } from './sweep.ts';
 import { createTraceSlice, type TraceSlice } from './trace.ts';
 import { createViewSlice, type ViewSlice } from './view.ts';
 
@@ -32,7 +33,8 @@ export type Store = ViewSlice &
   LensSlice &
   ReachSlice &
   RecordsSlice &
-  BenchmarkSlice;
+  BenchmarkSlice &
+  SweepSlice;
 export type Slice<T> = StateCreator<Store, [], [], T>;
 
 export const useStore = create<Store>()((...args) => ({
@@ -52,4 +54,5 @@ export const useStore = create<Store>()((...args) => ({
   ...createReachSlice(...args),
   ...createRecordsSlice(...args),
   ...createBenchmarkSlice(...args),
+  ...createSweepSlice(...args),
 }));

@@ -89,6 +89,7 @@ export const createModelSlice: Slice<ModelSlice> = (set, get) => {
     get().resetLens();
     get().resetReach();
     get().resetBenchmark();
+    get().resetSweep();
     get().adoptHistory(model.history);
     const kept = readDrafts(model.hash);
     const examples = model.examples.map((draft) => ({ ...draft, id: newId() }));

@@ -1,10 +1,7 @@
 /** `memit benchmark`: records are drawn, edited in one run, and evaluated before and after. */
 import type { Command } from 'commander';
 import { runReportSchema } from '../../engine/methods/report.ts';
-import { drawRecords } from '../../engine/evaluation/benchmark.ts';
-import type { EvaluationRecord } from '../../engine/evaluation/records.ts';
 import { runBenchmark } from '../../engine/session/benchmark.ts';
-import type { ModelSession } from '../../engine/session/session.ts';
 import { path } from '../files.ts';
 import { addMethodOptions, settingsOf, type GivenOptions } from '../method-options.ts';
 import {
@@ -15,11 +12,11 @@ import {
   withSession,
   type RunOptions,
 } from '../options.ts';
-import { showCount, showKeptTargets } from '../progress.ts';
+import { showKeptTargets } from '../progress.ts';
 import {
+  drawnRecords,
   evaluationCommand,
   generationOf,
-  readRecords,
   showLeftOut,
   showStage,
   writeEvaluation,
@@ -50,26 +47,13 @@ interface BenchmarkOptions extends EvaluationOptions, RunOptions {
   readonly method: string;
 }
 
-/** Drawn from a file, else from the model's own records, else from those that ship, of which it is asked for those it knows. */
-async function recordsOf(
-  session: ModelSession,
-  { records: file, edits, seed }: BenchmarkOptions,
-): Promise<EvaluationRecord[]> {
-  const all = file === undefined ? await session.knowledge.ownRecords() : await readRecords(file, session);
-  if (all) return drawRecords(all, edits, seed);
-  const { records } = await session.knowledge.drawRecords(edits, seed, {}, (asking, done, total) => {
-    showCount(asking, done, total);
-  });
-  return records;
-}
-
 async function benchmark(options: BenchmarkOptions & GivenOptions): Promise<void> {
   const generation = await generationOf(options);
   const run = await runOptionsOf(options);
   const given = await statisticsFilesOf(options.statistics);
   await withSession(options, given, async (session) => {
     const { method } = options;
-    const records = await recordsOf(session, options);
+    const records = await drawnRecords(session, options);
     const edit = {
       method,
       settings: settingsOf(session, method, options, OWN_SETTINGS),

@@ -90,9 +90,9 @@ export async function runBenchmark(
 }
 
 /** The templates that the run will put before the prompts; null where its method uses none. */
-async function contextsOf(
+export async function contextsOf(
   session: ModelSession,
-  { method, settings, options }: NonNullable<BenchmarkRun['edit']>,
+  { method, settings, options }: Omit<NonNullable<BenchmarkRun['edit']>, 'unedited'>,
   job: Job,
 ): Promise<readonly string[] | null> {
   const { contextSeed } = methodOf(method, session.methods).needs(settings);

@@ -10,16 +10,17 @@ import { methodOf } from '../../engine/methods/registry.ts';
 import { runBenchmark, type BenchmarkStage } from '../../engine/session/benchmark.ts';
 import { measureDamage } from '../../engine/session/damage.ts';
 import { phasesOf } from '../../engine/session/editing.ts';
+import { runSweep, type SweepResult, type SweepStage } from '../../engine/session/sweep.ts';
 import type { ModelSession } from '../../engine/session/session.ts';
 import type { WorkerApi, WorkerFailure } from '../api.ts';
-import type { BenchmarkOptions, RecordSource } from '../benchmark-api.ts';
+import type { BenchmarkEvent, BenchmarkOptions, RecordSource, SweepReport } from '../benchmark-api.ts';
 import { benchmarkReport, recordSetView } from '../benchmark-views.ts';
 import type { WorkerHost } from '../host.ts';
 import { estimator } from '../time-left.ts';
 
 export function benchmarkCommands(
   host: WorkerHost,
-): Pick<WorkerApi, 'tableColumns' | 'importRecords' | 'importReferences' | 'benchmark' | 'damage'> {
+): Pick<WorkerApi, 'tableColumns' | 'importRecords' | 'importReferences' | 'benchmark' | 'sweep' | 'damage'> {
   /** Read last, for a benchmark to come. */
   let imported: { name: string; records: readonly EvaluationRecord[] } | null = null;
   let references: ReferenceTexts | null = null;
@@ -65,11 +66,8 @@ export function benchmarkCommands(
     benchmark: (source, { edit, generate }, onEvent) =>
       host.withModel(async (session, job) => {
         const began = performance.now();
-        const secondsLeft = estimator();
         const nameOf = stageNames(session, edit);
-        const tell = (stage: string, done: number, total: number): void => {
-          onEvent({ stage, done, total, secondsLeft: secondsLeft(stage, done, total) });
-        };
+        const tell = teller(onEvent);
         tell('Choosing records', 0, 1);
         const { title, records } = await recordsOf(session, source, job, (_, done, total) => {
           tell('Choosing records', done, total);
@@ -95,6 +93,31 @@ export function benchmarkCommands(
         };
       }),
 
+    sweep: (source, { axis, method, settings, damageFacts }, onEvent, onPoint) =>
+      host.withModel(async (session, job) => {
+        const began = performance.now();
+        const tell = teller(onEvent);
+        tell('Choosing records', 0, 1);
+        const { title, records } = await recordsOf(session, source, job, (_, done, total) => {
+          tell('Choosing records', done, total);
+        });
+        const { seed } = source;
+        const reportOf = (result: SweepResult): SweepReport => ({
+          ...result,
+          title,
+          seed,
+          seconds: (performance.now() - began) / 1000,
+        });
+        const plan = { records, axis, edit: { method, settings }, damageFacts, seed };
+        const result = await runSweep(session, plan, job, {
+          onProgress: (stage, done, total) => {
+            tell(sweepStageName(stage, axis.values.length), done, total);
+          },
+          onPoint: (sofar) => onPoint(reportOf(sofar)),
+        });
+        return reportOf(result);
+      }),
+
     damage: (count, onEvent) =>
       host.withModel(async (session, job) => {
         const began = performance.now();
@@ -115,6 +138,20 @@ export function benchmarkCommands(
         };
       }),
   };
+}
+
+/** Tells how far a stage is, and how long it will take. */
+function teller(onEvent: (event: BenchmarkEvent) => void): (stage: string, done: number, total: number) => void {
+  const secondsLeft = estimator();
+  return (stage, done, total) => {
+    onEvent({ stage, done, total, secondsLeft: secondsLeft(stage, done, total) });
+  };
+}
+
+function sweepStageName(stage: SweepStage, count: number): string {
+  if (stage.point === null) return stage.kind === 'damage' ? 'Facts for damage' : 'Asking the unedited model';
+  const what = stage.kind === 'edit' ? `editing, ${stage.phase}` : stage.kind === 'ask' ? 'asking' : 'damage';
+  return `Value ${stage.point + 1} of ${count}: ${what}`;
 }
 
 /** What the stages of a benchmark are called. */

@@ -42,6 +42,7 @@ function page() {
             'resetLens',
             'resetReach',
             'resetBenchmark',
+            'resetSweep',
             'adoptHistory',
             'watchHistory',
             'announce',
