@@ -59,7 +59,7 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
     .fill('The mother tongue of Jean Gaven is\nThe mother tongue of Jean Gabin is');
   await asked.getByLabel('Try any prompt').press('Enter');
   const answers = asked.getByRole('list', { name: 'Answers of both models' }).getByRole('listitem');
-  await expect(answers.first().getByRole('mark')).toHaveText([/French/, /Russian/]);
+  await expect(answers.first().locator('mark')).toHaveText([/French/, /Russian/]);
   await expect(answers).toHaveCount(2);
   await expect(page.getByRole('article').getByText('specificity')).toBeVisible();
   await page.getByRole('tab', { name: 'Lens' }).click();

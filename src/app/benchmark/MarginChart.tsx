@@ -3,6 +3,7 @@ import { useMemo, useState } from 'react';
 import { Bar, BarChart, CartesianGrid, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { BenchmarkReport, PromptGroup } from '../../worker/benchmark-api.ts';
 import { formatCount, formatNumber } from '../format.ts';
+import { DrawnFigure } from '../shared/DrawnFigure.tsx';
 import { TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import chart from '../run/Chart.module.css';
 import panel from '../shared/Panel.module.css';
@@ -47,10 +48,10 @@ export function MarginChart({ report }: { report: BenchmarkReport }) {
               </li>
             )}
           </ul>
-          <div
+          <DrawnFigure
+            name={`Margins of ${report.title}`}
+            words={`Margins of ${formatCount(bins.reduce((sum, bin) => sum + bin.before, 0))} prompts; ${formatCount(positive)} are above zero.`}
             className={styles.space}
-            role="img"
-            aria-label={`Margins of ${formatCount(bins.reduce((sum, bin) => sum + bin.before, 0))} prompts; ${formatCount(positive)} are above zero.`}
           >
             <ResponsiveContainer width="100%" height="100%">
               <BarChart
@@ -83,7 +84,7 @@ export function MarginChart({ report }: { report: BenchmarkReport }) {
                 {report.after && <Bar dataKey="after" fill="var(--after)" isAnimationActive={false} />}
               </BarChart>
             </ResponsiveContainer>
-          </div>
+          </DrawnFigure>
           <TableDetails
             name={`Margins of ${report.title}`}
             table={{

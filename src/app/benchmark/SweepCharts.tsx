@@ -12,6 +12,7 @@ import {
 } from 'recharts';
 import type { SweepReport } from '../../worker/benchmark-api.ts';
 import { formatNumber } from '../format.ts';
+import { DrawnFigure } from '../shared/DrawnFigure.tsx';
 import { TICK, TOOLTIP } from '../shared/chart-look.ts';
 import { Term } from '../shared/Tip.tsx';
 import styles from './SweepCard.module.css';
@@ -45,7 +46,7 @@ function SmallChart({ curve, axis, marked }: { curve: Curve; axis: string; marke
         <Term name={term}>{name}</Term>
         {unit && ', %'}
       </figcaption>
-      <div className={styles.plot} role="img" aria-label={`${name} by ${axis}. ${words}.`}>
+      <DrawnFigure name={`${name} by ${axis}`} words={`${name} by ${axis}. ${words}.`} className={styles.plot}>
         <ResponsiveContainer width="100%" height="100%">
           <LineChart data={shown} margin={{ top: 8, right: 10, bottom: 2, left: 0 }} accessibilityLayer={false}>
             <CartesianGrid stroke="var(--line)" vertical={false} />
@@ -91,7 +92,7 @@ function SmallChart({ curve, axis, marked }: { curve: Curve; axis: string; marke
             </Line>
           </LineChart>
         </ResponsiveContainer>
-      </div>
+      </DrawnFigure>
     </figure>
   );
 }

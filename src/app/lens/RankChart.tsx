@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { CartesianGrid, Line, LineChart, ReferenceArea, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { LensView } from '../../worker/lens-api.ts';
 import { formatCount } from '../format.ts';
+import { DrawnFigure } from '../shared/DrawnFigure.tsx';
 import { TICK, TOOLTIP, labelBelow, labelBeside, layerTicks, layersFrame } from '../shared/chart-look.ts';
 import chart from '../run/Chart.module.css';
 import { rankLines, type RankLine } from './rank-lines.ts';
@@ -42,7 +43,11 @@ export function RankChart({ view, token }: { view: LensView; token: number }) {
           </li>
         ))}
       </ul>
-      <div className={styles.plot} role="img" aria-label={`Rank by layer. ${lines.map(wordsOf).join('; ')}.`}>
+      <DrawnFigure
+        name="Rank by layer"
+        words={`Rank by layer. ${lines.map(wordsOf).join('; ')}.`}
+        className={styles.plot}
+      >
         <ResponsiveContainer width="100%" height="100%">
           <LineChart data={points} margin={{ top: 8, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
             {edited && <ReferenceArea {...layersFrame(edited)} />}
@@ -91,7 +96,7 @@ export function RankChart({ view, token }: { view: LensView; token: number }) {
             ))}
           </LineChart>
         </ResponsiveContainer>
-      </div>
+      </DrawnFigure>
     </div>
   );
 }

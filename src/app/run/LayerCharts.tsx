@@ -2,6 +2,7 @@
 import { useMemo, type ReactNode } from 'react';
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatNumber } from '../format.ts';
+import { DrawnFigure } from '../shared/DrawnFigure.tsx';
 import { TICK, TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import panel from '../shared/Panel.module.css';
 import { TableDetails } from '../shared/TableDetails.tsx';
@@ -29,7 +30,7 @@ function LayerBars({ caption, name, points }: LayerBarsProps) {
   return (
     <figure>
       <figcaption>{caption}</figcaption>
-      <div className={chart.bars} role="img" aria-label={`${name}: ${words.join(', ') || 'nothing yet'}`}>
+      <DrawnFigure name={name} words={`${name}: ${words.join(', ') || 'nothing yet'}`} className={chart.bars}>
         <ResponsiveContainer width="100%" height="100%">
           <BarChart data={points} margin={{ top: 6, right: 8, bottom: 18, left: 0 }} accessibilityLayer={false}>
             <CartesianGrid stroke="var(--line)" vertical={false} />
@@ -58,7 +59,7 @@ function LayerBars({ caption, name, points }: LayerBarsProps) {
             <Bar dataKey="value" name={name} fill="var(--layer)" maxBarSize={36} isAnimationActive={false} />
           </BarChart>
         </ResponsiveContainer>
-      </div>
+      </DrawnFigure>
     </figure>
   );
 }

@@ -2,6 +2,7 @@
 import { useCallback, useId, useMemo, useState } from 'react';
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatCount, formatNumber } from '../format.ts';
+import { DrawnFigure } from '../shared/DrawnFigure.tsx';
 import { TICK, TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import panel from '../shared/Panel.module.css';
 import { Segments } from '../shared/Segments.tsx';
@@ -104,7 +105,7 @@ export function LossChart({ run }: { run: RunFigures }) {
           ))}
         </ul>
       </div>
-      <div className={chart.loss} role="img" aria-label={`Loss terms over the steps. ${summary}`}>
+      <DrawnFigure name="Loss over the steps" words={`Loss terms over the steps. ${summary}`} className={chart.loss}>
         <ResponsiveContainer width="100%" height="100%">
           <LineChart data={drawn} margin={{ top: 6, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
             <CartesianGrid stroke="var(--line)" vertical={false} />
@@ -148,7 +149,7 @@ export function LossChart({ run }: { run: RunFigures }) {
             ))}
           </LineChart>
         </ResponsiveContainer>
-      </div>
+      </DrawnFigure>
       <TableDetails name="Loss over the steps" table={table} />
     </div>
   );

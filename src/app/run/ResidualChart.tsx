@@ -2,6 +2,7 @@
 import { useId, useMemo, useState } from 'react';
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import { formatNumber } from '../format.ts';
+import { DrawnFigure } from '../shared/DrawnFigure.tsx';
 import { TICK, TOOLTIP, labelBelow } from '../shared/chart-look.ts';
 import panel from '../shared/Panel.module.css';
 import { TableDetails } from '../shared/TableDetails.tsx';
@@ -76,7 +77,11 @@ export function ResidualChart({ run }: { run: RunFigures }) {
           <EditOptions edits={edits} />
         </select>
       </figcaption>
-      <div className={chart.bars} role="img" aria-label={`Residual closed: ${words.join('; ') || 'nothing yet'}`}>
+      <DrawnFigure
+        name="Residual closed"
+        words={`Residual closed: ${words.join('; ') || 'nothing yet'}`}
+        className={chart.bars}
+      >
         <ResponsiveContainer width="100%" height="100%">
           <BarChart data={steps} margin={{ top: 6, right: 8, bottom: 18, left: 0 }} accessibilityLayer={false}>
             <CartesianGrid stroke="var(--line)" vertical={false} />
@@ -105,7 +110,7 @@ export function ResidualChart({ run }: { run: RunFigures }) {
             <Bar dataKey="span" name="‖z − h‖" maxBarSize={44} isAnimationActive={false} />
           </BarChart>
         </ResponsiveContainer>
-      </div>
+      </DrawnFigure>
       {residuals.length > 0 && <TableDetails name="Residuals" table={table} />}
     </figure>
   );

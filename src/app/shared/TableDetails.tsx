@@ -3,7 +3,7 @@ import { useMemo, useState } from 'react';
 import { formatCount, formatNumber } from '../format.ts';
 import { Button } from './Button.tsx';
 import { saveFile } from './save-file.ts';
-import { toCsv, toJson, type Cell, type Table } from './table.ts';
+import { toCsv, toJson, toMarkdown, type Cell, type Table } from './table.ts';
 import styles from './TableDetails.module.css';
 
 interface TableActionsProps {
@@ -34,9 +34,9 @@ export function TableActions({ name, table }: TableActionsProps) {
   const [copied, setCopied] = useState<string | null>(null);
   const file = name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-');
 
-  async function copy(): Promise<void> {
+  async function copy(text: string): Promise<void> {
     try {
-      await navigator.clipboard.writeText(toCsv(table));
+      await navigator.clipboard.writeText(text);
       setCopied('Copied.');
     } catch {
       setCopied('This browser does not let the page copy: save the file instead.');
@@ -46,8 +46,16 @@ export function TableActions({ name, table }: TableActionsProps) {
 
   return (
     <div className={styles.actions} role="group" aria-label={`Numbers of ${name}`}>
-      <Button variant="quiet" icon="copy" onClick={() => void copy()}>
+      <Button variant="quiet" icon="copy" onClick={() => void copy(toCsv(table))}>
         Copy
+      </Button>
+      <Button
+        variant="quiet"
+        icon="copy"
+        title="Copy as a table of Markdown"
+        onClick={() => void copy(toMarkdown(table))}
+      >
+        Markdown
       </Button>
       <Button
         variant="quiet"

@@ -22,6 +22,22 @@ export function toCsv(table: Table): string {
   return [table.columns, ...table.rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
 }
 
+/** A table of GitHub's Markdown. */
+export function toMarkdown({ columns, rows }: Table): string {
+  const line = (cells: readonly Cell[]): string => `| ${cells.map(markdownCell).join(' | ')} |\n`;
+  const numeric = columns.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] !== 'string'));
+  return line(columns) + line(numeric.map((isNumber) => (isNumber ? '---:' : '---'))) + rows.map(line).join('');
+}
+
+function markdownCell(cell: Cell): string {
+  if (cell === null) return '';
+  // Backslashes first: those that are put before others must stay.
+  return String(cell)
+    .replaceAll('\\', '\\\\')
+    .replaceAll('|', '\\|')
+    .replace(/\s*[\r\n]+\s*/g, ' ');
+}
+
 /** A list of objects keyed by column. */
 export function toJson(table: Table): string {
   const rows = table.rows.map((row) => Object.fromEntries(table.columns.map((name, i) => [name, row[i] ?? null])));

@@ -14,6 +14,7 @@ import {
   YAxis,
 } from 'recharts';
 import { formatNumber, formatPoints } from '../format.ts';
+import { DrawnFigure } from '../shared/DrawnFigure.tsx';
 import { TICK, TOOLTIP, labelBelow, labelBeside, layerTicks, layersFrame } from '../shared/chart-look.ts';
 import chart from '../run/Chart.module.css';
 import { roundStep } from '../shared/round-step.ts';
@@ -102,7 +103,7 @@ export function CurveChart({ name, curves, layerCount, band }: CurveChartProps) 
           </li>
         ))}
       </ul>
-      <div className={styles.plot} role="img" aria-label={`${name}: ${curves.map(peakOf).join('; ')}.`}>
+      <DrawnFigure name={name} words={`${name}: ${curves.map(peakOf).join('; ')}.`} className={styles.plot}>
         <ResponsiveContainer width="100%" height="100%">
           <ComposedChart data={points} margin={{ top: 6, right: 12, bottom: 18, left: 0 }} accessibilityLayer={false}>
             {band && <ReferenceArea {...layersFrame(band)} />}
@@ -165,7 +166,7 @@ export function CurveChart({ name, curves, layerCount, band }: CurveChartProps) 
             ))}
           </ComposedChart>
         </ResponsiveContainer>
-      </div>
+      </DrawnFigure>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 /** The data behind charts and tables. */
 import { describe, expect, it } from 'vitest';
 import { lossCurve } from '../../../src/app/run/losses.ts';
-import { toCsv, toJson } from '../../../src/app/shared/table.ts';
+import { toCsv, toJson, toMarkdown } from '../../../src/app/shared/table.ts';
 import { largest, smallest } from '../../../src/engine/extent.ts';
 
 function at(edit: number, step: number, loss: number) {
@@ -48,6 +48,15 @@ describe('tables', () => {
 
   it('writes CSV that a spreadsheet reads', () => {
     expect(toCsv(table)).toBe('prompt,P\r\n"Rome, “the city”",0.25\r\n"a ""quoted""\nline",\r\n');
+    expect(
+      toMarkdown({
+        columns: ['a|b', 'P'],
+        rows: [
+          ['x\\|y\nz', 0.5],
+          ['', null],
+        ],
+      }),
+    ).toBe('| a\\|b | P |\n| --- | ---: |\n| x\\\\\\|y z | 0.5 |\n|  |  |\n');
   });
 
   it('writes JSON with a record a row', () => {

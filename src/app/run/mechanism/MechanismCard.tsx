@@ -1,6 +1,7 @@
 /** How the edit is made: the picture, of the run on screen or of the next one, and what its parts are. */
 import { useEffect, useId, useMemo, useState } from 'react';
 import { formatPlural } from '../../format.ts';
+import { DrawnFigure } from '../../shared/DrawnFigure.tsx';
 import { Empty } from '../../shared/Empty.tsx';
 import panel from '../../shared/Panel.module.css';
 import { Segments } from '../../shared/Segments.tsx';
@@ -190,9 +191,13 @@ function Explained({ children }: ExplainedProps) {
   const [part, setPart] = useState<PartId | null>(null);
   return (
     <div ref={ref} className={styles.explained}>
-      <div className={styles.scroll} tabIndex={width !== null && width < LEAST_WIDTH ? 0 : -1}>
+      <DrawnFigure
+        name="How the edit is made, drawn"
+        className={styles.scroll}
+        scrolls={width !== null && width < LEAST_WIDTH}
+      >
         {width !== null && children(Math.max(LEAST_WIDTH, width), part, setPart)}
-      </div>
+      </DrawnFigure>
       <ul className={styles.parts} aria-label="Parts of the picture">
         {PART_IDS.map((id) => (
           <li key={id}>
