@@ -9,6 +9,8 @@ export const glossary = {
   δ: 'What is added to the hidden state to reach z; found by gradient descent, one step at a time.',
   λ: 'How much the statistics of ordinary text weigh against the new facts: larger means gentler edits.',
   ΔW: 'The change that is made to a layer’s weights; ‖ΔW‖/‖W‖ is its size relative to the weights.',
+  'singular values':
+    'How far a change stretches along each of its directions, the strongest first: of n edits there are at most n.',
   key: 'What a layer’s memory is asked with: the numbers that go into the MLP’s last matrix at a token.',
   residual: 'How far the hidden state still is from z before a layer’s weights are changed.',
   NLL: 'Negative log-likelihood of the new object: small when the model finds it likely.',

@@ -355,8 +355,13 @@ export interface WorkerApi {
   lens(asked: LensPrompt, onProgress: (progress: LensProgress) => void): Promise<LensView>;
   /** What a patch adds to its layers' outputs, and how alike the keys of its edits are. */
   reach(patchId: string, onProgress: (done: number, total: number) => void): Promise<Reach>;
-  /** Causal trace of a draft's prompt, on the model as it is now. Streams the view, then its tokens as they come. */
-  trace(draft: EditDraft, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<TraceView>;
+  /** Causal trace of a draft's prompt, on the model as it is now or as it came. Streams the view, then its tokens as they come. */
+  trace(
+    draft: EditDraft,
+    settings: TraceSettings,
+    unedited: boolean,
+    onEvent: (event: TraceEvent) => void,
+  ): Promise<TraceView>;
   /** Average over `count` known facts of the unedited model; kept with the model, so a second call with the same settings is instant. */
   averageTrace(count: number, settings: TraceSettings, onEvent: (event: TraceEvent) => void): Promise<AverageTraceView>;
   /** Asks the model facts that ship, and so many records; what it knows is kept with it. What was asked before is not asked again. */

@@ -13,7 +13,7 @@ import { busyDisabledReason } from '../store/disabled-reasons.ts';
 import { useStore } from '../store/index.ts';
 import { reachKey } from '../store/reach.ts';
 import styles from './ReachCard.module.css';
-import { ALIKE, alikePairs, axisOf, KINDS, reachTable } from './reach-tables.ts';
+import { ALIKE, alikePairs, axisOf, KINDS, reachTable, singularTable } from './reach-tables.ts';
 
 export function ReachCard({ patch }: { patch: PatchSummary }) {
   const reading = useStore((state) => state.reach);
@@ -48,6 +48,7 @@ export function ReachCard({ patch }: { patch: PatchSummary }) {
         <>
           <Ranges reach={reading.reach} />
           <TableDetails name="Reach of the change" table={() => reachTable(reading.reach)} />
+          <SingularValues reach={reading.reach} />
           <Likeness reach={reading.reach} patch={patch} />
         </>
       )}
@@ -113,6 +114,35 @@ function Range({ kind, name, spread, place }: RangeProps) {
       </span>
       <span className={styles.value}>{percent(median)}</span>
     </li>
+  );
+}
+
+/** In how many directions a change goes, and how much of it in each. */
+function SingularValues({ reach: { layers } }: { reach: Reach }) {
+  return (
+    <>
+      <h3>
+        <Term name="singular values">Singular values</Term> of <Term name="ΔW" />
+      </h3>
+      <ul className={styles.values}>
+        {layers.map(({ layer, singularValues: values, norm }) => {
+          const held = values.reduce((sum, value) => sum + value * value, 0) / (norm * norm || 1);
+          const words = `Layer ${layer}: ${values.map(formatNumber).join(', ')}; ${formatNumber(100 * Math.min(1, held))} % of ‖ΔW‖²`;
+          return (
+            <li key={layer}>
+              <span>Layer {layer}</span>
+              <span className={styles.bars} role="img" aria-label={words} title={words}>
+                {values.map((value, i) => (
+                  <span key={i} style={{ height: `${(100 * value) / (values[0] || 1)}%` }} />
+                ))}
+              </span>
+              <span className={styles.value}>{formatNumber(values[0] ?? 0)}</span>
+            </li>
+          );
+        })}
+      </ul>
+      <TableDetails name="Singular values of the change" table={() => singularTable(layers)} />
+    </>
   );
 }
 

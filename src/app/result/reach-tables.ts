@@ -21,6 +21,16 @@ export function reachTable({ layers }: Reach): Table {
   };
 }
 
+/** A row a layer and value. */
+export function singularTable(layers: readonly LayerReach[]): Table {
+  return {
+    columns: ['layer', 'number', 'σ', 'share of ‖ΔW‖²'],
+    rows: layers.flatMap(({ layer, singularValues, norm }) =>
+      singularValues.map((value, i) => [layer, i + 1, value, (value / (norm || 1)) ** 2]),
+    ),
+  };
+}
+
 export interface AlikePair {
   first: number;
   second: number;

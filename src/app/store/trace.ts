@@ -54,6 +54,8 @@ export interface TraceSlice {
   /** The edit the reader chose to trace, or null for the first that can be. */
   traceDraftId: string | null;
   traced: TracedPrompt | null;
+  /** The same prompt on the model as it came, to stand beside it. */
+  tracedUnedited: TracedPrompt | null;
   averageTrace: AverageTraceView | null;
   traceTask: TraceTask | null;
   /** The grid on the heat map. */
@@ -76,6 +78,8 @@ export interface TraceSlice {
   applyBand(band: Band): void;
   /** Traces an edit's prompt, the chosen one unless told, and shows it. */
   startTrace(draftId?: string): Promise<void>;
+  /** Traces the prompt that is shown on the model as it came, with the settings of what is shown. */
+  traceUnedited(): Promise<void>;
   startAverageTrace(): Promise<void>;
 }
 
@@ -160,6 +164,20 @@ export function bandLayers({ first, last }: Band): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
+/** A trace of the same prompt before anything was edited stands beside the one to come. */
+function besideOf(
+  traced: TracedPrompt | null,
+  { draftId, prompt, patches }: TraceQuestion,
+  settings: TraceSettings,
+): TracedPrompt | null {
+  const same =
+    traced?.complete === true &&
+    traced.question.draftId === draftId &&
+    traced.question.prompt === prompt &&
+    JSON.stringify(traced.settings) === JSON.stringify(settings);
+  return same && traced.question.patches === '' && patches !== '' ? traced : null;
+}
+
 export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
   let turns = 0;
 
@@ -168,6 +186,30 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
     const { traceTask } = get();
     if (traceTask) set({ traceTask: { ...traceTask, done, total, detail, secondsLeft } });
     get().advanceJob(job, total > 0 ? done / total : null);
+  }
+
+  /** Has the worker trace a prompt and keeps what comes under `name`. */
+  async function follow(
+    name: 'traced' | 'tracedUnedited',
+    draft: EditDraft,
+    question: TraceQuestion,
+    settings: TraceSettings,
+    job: string,
+    current: () => boolean,
+    onBegin: () => void = () => undefined,
+  ): Promise<TraceView> {
+    const view = await call('trace', draft, settings, name === 'tracedUnedited', (event) => {
+      if (!current()) return;
+      const traced = get()[name];
+      if (event.kind === 'progress') progress(event, job);
+      else if (event.kind === 'start') {
+        onBegin();
+        set({ [name]: { view: event.view, question, settings, complete: false } });
+        set({ curveSource: 'prompt', bandByHand: null });
+      } else if (traced) set({ [name]: { ...traced, view: withToken(traced.view, event) } });
+    });
+    if (current()) set({ [name]: { view, question, settings, complete: true } });
+    return view;
   }
 
   /** Runs a trace as the current job; what it ends with is told, and what waited for it goes on. */
@@ -213,6 +255,7 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
     factCount: '50',
     traceDraftId: null,
     traced: null,
+    tracedUnedited: null,
     averageTrace: null,
     traceTask: null,
     shownGrid: { kind: 'hidden', severed: 'none' },
@@ -223,7 +266,7 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
     resetTrace(averageTrace, window) {
       turns += 1;
       get().changeTraceSettings({ window: String(window) });
-      set({ traceDraftId: null, traced: null, averageTrace, traceTask: null, bandByHand: null });
+      set({ traceDraftId: null, traced: null, tracedUnedited: null, averageTrace, traceTask: null, bandByHand: null });
     },
     changeTraceSettings(change) {
       set({ traceSettings: { ...get().traceSettings, ...change } });
@@ -269,17 +312,20 @@ export const createTraceSlice: Slice<TraceSlice> = (set, get) => {
       };
       const number = get().drafts.indexOf(draft) + 1;
       await perform('prompt', `Tracing edit ${number}`, async (job, current) => {
-        const view = await call('trace', draft, settings, (event) => {
-          if (!current()) return;
-          const { traced } = get();
-          if (event.kind === 'progress') progress(event, job);
-          else if (event.kind === 'start') {
-            set({ traced: { view: event.view, question, settings, complete: false } });
-            set({ curveSource: 'prompt', bandByHand: null });
-          } else if (traced) set({ traced: { ...traced, view: withToken(traced.view, event) } });
-        });
-        if (current()) set({ traced: { view, question, settings, complete: true } });
+        const begin = (): void => set({ tracedUnedited: besideOf(get().traced, question, settings) });
+        const view = await follow('traced', draft, question, settings, job, current, begin);
         return `Edit ${number} is traced. ${view.band?.reason ?? ''}`;
+      });
+    },
+
+    async traceUnedited() {
+      const { traced, drafts } = get();
+      const draft = drafts.find(({ id }) => id === traced?.question.draftId);
+      if (!traced || !draft || commonDisabledReason(get()) !== null) return;
+      const question = { ...traced.question, patches: '' };
+      await perform('prompt', 'Tracing the unedited model', async (job, current) => {
+        await follow('tracedUnedited', draft, question, traced.settings, job, current);
+        return 'The unedited model is traced.';
       });
     },
 

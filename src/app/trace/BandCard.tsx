@@ -1,5 +1,6 @@
 /** From the picture to the edit: the layers the trace proposes, set by hand where wanted, written into the run's settings. */
 import { Slider } from 'radix-ui';
+import { formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
@@ -95,10 +96,15 @@ function useReason(reason: string | null, source: 'prompt' | 'average' | null): 
   const severed = useStore((state) =>
     source === 'average' ? state.averageTrace?.settings.severed : state.traced?.settings.severed,
   );
-  if (reason !== null) return reason;
+  const facts = useStore((state) => state.averageTrace?.facts ?? 0);
+  if (reason !== null) {
+    return `${source === 'average' ? `By the average over ${formatPlural(facts, 'fact')}: ` : 'By this prompt alone: '}${reason}`;
+  }
   if (source === null) return 'A trace proposes the layers where the fact is recalled; or choose them by hand.';
   if (running) return 'The layers are proposed when the trace is complete.';
   return severed === false
     ? 'No layers are proposed without the severed curves: trace with them, or choose by hand.'
-    : 'Severing the MLPs takes less than a point away at every layer, so none are proposed: choose them by hand, or go by the average over facts.';
+    : source === 'average'
+      ? 'Severing the MLPs takes no more away than chance may at any layer, so none are proposed: average over more facts, or choose them by hand.'
+      : 'Severing the MLPs takes less than a point away at every layer, so none are proposed: choose them by hand, or go by the average over facts.';
 }

@@ -9,7 +9,7 @@ import { TableDetails } from '../shared/TableDetails.tsx';
 import { Term } from '../shared/Tip.tsx';
 import { enabledPatchesKey } from '../store/drafts.ts';
 import { useStore } from '../store/index.ts';
-import { bandOf, draftToTrace, traceDisabledReason } from '../store/trace.ts';
+import { bandOf, draftToTrace, traceDisabledReason, type Band } from '../store/trace.ts';
 import { staleReason } from '../store/trace-view.ts';
 import { ExportMenu } from './ExportMenu.tsx';
 import { HeatMap, type HeatToken } from './HeatMap.tsx';
@@ -52,6 +52,7 @@ function Traced({ view }: { view: TraceView }) {
           nearly the same, and the map says little about single layers.
         </p>
       )}
+      <Beside edited={view} layerCount={layerCount} band={band} />
       <HeatMap
         // Another prompt is read from its own beginning.
         key={view.prompt}
@@ -64,6 +65,50 @@ function Traced({ view }: { view: TraceView }) {
         band={band}
       />
       {grid && table && <TableDetails name={`Trace ${gridName(grid)}`} table={table} />}
+    </>
+  );
+}
+
+interface BesideProps {
+  edited: TraceView;
+  layerCount: number;
+  band: Band | null;
+}
+
+/** Of a model that is edited: the same map of the model as it came, or the way to it. */
+function Beside({ edited, layerCount, band }: BesideProps) {
+  const patched = useStore((state) => (state.traced?.question.patches ?? '') !== '');
+  const unedited = useStore((state) => state.tracedUnedited?.view ?? null);
+  const ready = useStore((state) => state.traced?.complete === true && traceDisabledReason(state) === null);
+  const shown = useStore((state) => state.shownGrid);
+  const traceUnedited = useStore((state) => state.traceUnedited);
+  if (!patched) return null;
+  if (!unedited) {
+    return (
+      <div>
+        <Button disabled={!ready} onClick={() => void traceUnedited()}>
+          Trace the unedited model as well
+        </Button>
+      </div>
+    );
+  }
+  const grid = gridOf(unedited.grids, shown);
+  const says = ({ answer }: TraceView): string =>
+    `${formatToken(answer.token)} ${formatProbability(answer.probability)}`;
+  return (
+    <>
+      <h3 className={styles.side}>Before: the unedited model says {says(unedited)}</h3>
+      <HeatMap
+        key={`unedited ${unedited.prompt}`}
+        label={`Unedited model: probability of ${formatToken(unedited.answer.token)} with a state restored: ${grid ? gridName(grid) : ''}`}
+        tokens={unedited.tokens}
+        layerCount={layerCount}
+        grid={grid}
+        corrupted={unedited.corrupted}
+        clean={unedited.answer.probability}
+        band={band}
+      />
+      <h3 className={styles.side}>After: the model as it is now says {says(edited)}</h3>
     </>
   );
 }

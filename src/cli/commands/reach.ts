@@ -31,12 +31,14 @@ async function reach(options: ModelOptions & { patch: string; out: string }): Pr
       model_hash: session.hash,
       patch: patch.name,
       edits,
-      layers: layers.map(({ layer, edits: own, neighbours, text, likeness }) => ({
+      layers: layers.map(({ layer, edits: own, neighbours, text, likeness, singularValues, norm }) => ({
         layer,
         edits: spread(own),
         neighbours: spread(neighbours),
         text: spread(text),
         key_cosines: likeness,
+        update_norm: norm,
+        singular_values: singularValues,
       })),
     });
     process.stderr.write(`Wrote ${options.out}.\n`);

@@ -4,8 +4,10 @@
  * C are (Meng et al. 2023, section 4.2).
  */
 import { EngineError } from '../errors.ts';
+import { smallest } from '../extent.ts';
 import { checkpoint, type Job } from '../job.ts';
 import { backwardSteps, factorSteps, forwardSteps, inOneGo } from '../linalg/dense.ts';
+import { largestSingularValues } from '../linalg/singular-values.ts';
 import { projectionOf } from '../families/family.ts';
 import { runReportSchema } from '../methods/report.ts';
 import { batchesByLength, batchOf, forwardRows, gatherTokens } from '../model/forward.ts';
@@ -41,6 +43,10 @@ export interface LayerReach {
    * are not at hand.
    */
   readonly likeness: number[][] | null;
+  /** The largest singular values of ΔW, largest first; their squares are shares of ‖ΔW‖². */
+  readonly singularValues: readonly number[];
+  /** ‖ΔW‖ (Frobenius). */
+  readonly norm: number;
 }
 
 export interface Reach {
@@ -52,6 +58,8 @@ export interface Reach {
 /** More say nothing new, and their likeness could not be seen. */
 const MOST_EDITS = 64;
 const NEIGHBOURS_PER_EDIT = 3;
+/** Singular values that are asked for. */
+const MOST_VALUES = 16;
 const DOCUMENTS = 16;
 const DOCUMENT_TOKENS = 96;
 
@@ -176,8 +184,15 @@ async function layerReach(
       neighbours: spreads.get('neighbours') ?? null,
       text: spreads.get('text') ?? null,
       likeness: await likenessOf(session, layer, ownKeys, count, job),
+      singularValues: await largestSingularValues(linalg, device, change, Math.min(MOST_VALUES, rankOf(delta))),
+      norm: await linalg.norm(change),
     };
   });
+}
+
+/** More values than this are 0. */
+function rankOf(delta: WeightDelta): number {
+  return delta.kind === 'low-rank' ? delta.rank : smallest(delta.shape);
 }
 
 /** Puts rows of [n, F] where `indices` says in `into`. */

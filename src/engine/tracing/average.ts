@@ -76,16 +76,17 @@ export class TraceAverage {
           : [{ ...spec, position, facts: means.count, effect: means.mean(), interval: means.interval() }],
       ),
     );
-    const curve = (severed: GridSpec['severed']): number[] | undefined =>
-      curves.find((each) => each.kind === 'hidden' && each.severed === severed && each.position === 'last subject')
-        ?.effect;
+    const curve = (severed: GridSpec['severed']): AverageCurve | undefined =>
+      curves.find((each) => each.kind === 'hidden' && each.severed === severed && each.position === 'last subject');
     const [intact, severed] = [curve('none'), curve('mlp')];
+    // Of two means over the same facts: at most this, where they rise and fall together.
+    const noise = intact && severed && intact.interval.map((own, layer) => Math.hypot(own, severed.interval[layer]));
     return {
       facts: this.facts,
       skipped: this.#skipped,
       totalEffect: { mean: this.#total.mean()[0], interval: this.#total.interval()[0] },
       curves,
-      band: intact && severed ? proposeBand(intact, severed) : null,
+      band: intact && severed ? proposeBand(intact.effect, severed.effect, noise) : null,
     };
   }
 }

@@ -17,12 +17,17 @@ const LEAST_FALL = 0.01;
  * it that keep half of that fall. A state there brings the answer back, and does so through the MLPs above it.
  * @param intact indirect effect per layer at the last subject token, probabilities 0 … 1
  * @param severed the same with all MLP outputs at that token kept at their corrupted values
- * @returns null where severing takes away less than a point
+ * @param noise per layer, how much of the difference chance may be (half of its 95 % interval); absent where it is not known
+ * @returns null where severing takes away less than a point, or less than chance may
  */
-export function proposeBand(intact: readonly number[], severed: readonly number[]): LayerBand | null {
+export function proposeBand(
+  intact: readonly number[],
+  severed: readonly number[],
+  noise?: readonly number[],
+): LayerBand | null {
   const fall = intact.map((effect, layer) => effect - severed[layer]);
   const peak = fall.indexOf(largest(fall));
-  if (!(fall[peak] >= LEAST_FALL)) return null;
+  if (!(fall[peak] >= Math.max(LEAST_FALL, noise?.[peak] ?? 0))) return null;
   const enough = (layer: number): boolean => fall[layer] >= BAND_SHARE * fall[peak];
   let first = peak;
   let last = peak;

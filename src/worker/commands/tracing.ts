@@ -9,14 +9,15 @@ import { requestOf } from '../views.ts';
 
 export function tracingCommands(host: WorkerHost): Pick<WorkerApi, 'trace' | 'averageTrace'> {
   return {
-    trace: (draft, settings, onEvent) =>
+    trace: (draft, settings, unedited, onEvent) =>
       host.withModel(async (session, job) => {
         const began = performance.now();
         const request = requestOf(session, draft);
         const prompt = session.tracer.locate(request);
         const secondsLeft = estimator();
         let view: TraceView | null = null;
-        const trace = await session.tracer.trace(request, settings, await session.weights(), job, {
+        const weights = unedited ? session.model.weights : await session.weights();
+        const trace = await session.tracer.trace(request, settings, weights, job, {
           onBaseline: (baseline) => {
             view = emptyTraceView(session, request, prompt, baseline);
             onEvent({ kind: 'start', view });

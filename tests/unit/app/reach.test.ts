@@ -16,6 +16,8 @@ const reach: Reach = {
         [0.2, 1, 0.1],
         [-0.7, 0.1, 1],
       ],
+      singularValues: [3, 2],
+      norm: 4,
     },
   ],
 };

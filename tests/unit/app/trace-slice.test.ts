@@ -73,6 +73,7 @@ type TraceCall = [
   method: 'trace',
   draft: Store['drafts'][number],
   settings: unknown,
+  unedited: boolean,
   onEvent: (event: TraceEvent) => void,
 ];
 
@@ -89,7 +90,7 @@ function pendingTrace() {
   );
   return {
     asked: () => worker.mock.calls.at(-1) as unknown as TraceCall,
-    tell: (event: TraceEvent) => (worker.mock.calls.at(-1) as unknown as TraceCall)[3](event),
+    tell: (event: TraceEvent) => (worker.mock.calls.at(-1) as unknown as TraceCall)[4](event),
     answer: (result: TraceView) => answer(result),
     fail: (code: 'cancelled' | 'numeric') =>
       fail(new WorkerError({ code, message: 'It stopped.', kept: 'All.', next: '' })),
@@ -143,6 +144,42 @@ describe('a trace', () => {
       traced: { complete: false },
     });
     expect(store.getState().traced?.view.grids[0]?.says[1]).toEqual([' Spain']);
+  });
+
+  it('of an edited model has that of the unedited one beside it: asked for, or taken before the edit', async () => {
+    const store = storeOf();
+    const trace = pendingTrace();
+    const finish = async (running: Promise<void>, answer: TraceView): Promise<void> => {
+      trace.tell({ kind: 'start', view: answer });
+      trace.answer(answer);
+      await running;
+    };
+    let running = store.getState().startTrace('rome');
+    await vi.waitFor(() => expect(worker).toHaveBeenCalledTimes(1));
+    await finish(running, { ...view, seconds: 1 });
+    expect(store.getState().tracedUnedited).toBeNull();
+
+    const patches = [{ id: 'p', enabled: true }] as Store['history']['patches'];
+    store.setState({ history: { ...store.getState().history, patches } });
+    running = store.getState().startTrace('rome');
+    await vi.waitFor(() => expect(worker).toHaveBeenCalledTimes(2));
+    await finish(running, { ...view, seconds: 2 });
+    expect(trace.asked()[3]).toBe(false);
+    expect(store.getState().tracedUnedited?.view.seconds).toBe(1);
+
+    running = store.getState().traceUnedited();
+    await vi.waitFor(() => expect(worker).toHaveBeenCalledTimes(3));
+    expect(trace.asked()[3]).toBe(true);
+    await finish(running, { ...view, seconds: 3 });
+    expect(store.getState().tracedUnedited).toMatchObject({ view: { seconds: 3 }, question: { patches: '' } });
+    expect(store.getState().traced?.view.seconds).toBe(2);
+
+    // Of another prompt there is nothing to stand beside.
+    store.setState({ drafts: [{ id: 'rome', subject: 'Oslo', relationId: null, prompt: '{} is in', object: '' }] });
+    running = store.getState().startTrace('rome');
+    await vi.waitFor(() => expect(worker).toHaveBeenCalledTimes(4));
+    await finish(running, view);
+    expect(store.getState().tracedUnedited).toBeNull();
   });
 
   it('that fails before it began leaves the trace before it, and says why', async () => {

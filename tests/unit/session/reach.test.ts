@@ -1,5 +1,6 @@
 /** How far a change reaches: against plain sums over keys, and the likeness of keys against the inverse of C. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runReportSchema } from '../../../src/engine/methods/report.ts';
 import { projectionOf } from '../../../src/engine/families/family.ts';
 import { batchOf, forwardRows } from '../../../src/engine/model/forward.ts';
 import { BLOCK_OUTPUTS } from '../../../src/engine/model/graphs.ts';
@@ -78,7 +79,12 @@ describe('the reach of a patch of the demo model', () => {
     expect(edits).toBe(2);
     expect(layers.map(({ layer }) => layer)).toEqual([1, 2]);
     expect(progress.at(-1)).toBe('2/2');
-    for (const { edits: own, neighbours, text, likeness } of layers) {
+    for (const { layer, edits: own, neighbours, text, likeness, singularValues, norm } of layers) {
+      // Of two edits: both values are all of ΔW.
+      expect(singularValues).toHaveLength(2);
+      expect(Math.hypot(...singularValues) / norm).toBeCloseTo(1, 5);
+      const { updateNorm } = runReportSchema.parse(patch.report).layers.find((each) => each.layer === layer)!;
+      expect(norm / updateNorm).toBeCloseTo(1, 4);
       expect(own.count).toBe(2);
       expect(neighbours!.count).toBe(3);
       expect(text!.count).toBeGreaterThan(500);

@@ -181,6 +181,9 @@ describe('the proposed layers', () => {
 
   it('are none where severing takes next to nothing away', () => {
     expect(proposeBand([0.1, 0.2], [0.1, 0.3])).toBeNull();
+    // What chance may be is no sign of a layer.
+    expect(proposeBand([0.1, 0.5], [0.1, 0.2], [0, 0.31])).toBeNull();
+    expect(proposeBand([0.1, 0.5], [0.1, 0.2], [0.5, 0.29])?.layers).toEqual([1]);
     expect(proposeBand([0.1, 0.2], [0.1, 0.195])).toBeNull();
   });
 
