@@ -9,6 +9,7 @@ import { DropZone } from './models/DropZone.tsx';
 import { ErrorBoundary } from './shared/ErrorBoundary.tsx';
 import { useMedia } from './shared/use-media.ts';
 import { useStore } from './store/index.ts';
+import { TOUR } from './store/tour.ts';
 import type { Column } from './store/view.ts';
 import { useShortcuts } from './use-shortcuts.ts';
 import { WorkPanel } from './WorkPanel.tsx';
@@ -23,7 +24,7 @@ function SideBySide() {
   return (
     <main className={styles.columns}>
       {columns.map(({ id, title, part, content }) => (
-        <section key={id} className={styles.column} aria-label={title}>
+        <section key={id} className={styles.column} aria-label={title} data-column={id}>
           <ErrorBoundary part={part}>{content}</ErrorBoundary>
         </section>
       ))}
@@ -54,9 +55,16 @@ function AsTabs() {
   );
 }
 
+/** Past the header and the list of edits, which thousands of rows may make long. */
+function skipToWork(): void {
+  useStore.getState().showColumn('work');
+  document.querySelector<HTMLElement>('[role="tablist"][aria-label="Work"] [aria-selected="true"]')?.focus();
+}
+
 export function App() {
   const theme = useStore((state) => state.theme);
   const announcement = useStore((state) => state.announcement);
+  const tourColumn = useStore(({ tourStop }) => (tourStop === null ? null : TOUR[tourStop].column));
   const narrow = useMedia('(max-width: 899px)');
   useShortcuts();
   useEffect(() => {
@@ -65,7 +73,10 @@ export function App() {
   }, [theme]);
   return (
     <Tooltip.Provider>
-      <div className={styles.app}>
+      <div className={styles.app} data-tour={tourColumn ?? undefined}>
+        <button type="button" className={styles.skip} onClick={skipToWork}>
+          Skip to the work
+        </button>
         <Header />
         <DropZone />
         {narrow ? <AsTabs /> : <SideBySide />}

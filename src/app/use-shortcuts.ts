@@ -20,7 +20,10 @@ export function useShortcuts(): void {
         void state.startRun();
       } else if (control && !event.shiftKey && event.key.toLowerCase() === 'z' && !isTextField(event.target)) {
         event.preventDefault();
-        if (lockedBy(state) === null) void state.undo();
+        const lock = lockedBy(state);
+        if (lock !== null) state.announce(`Nothing is undone while the ${lock} goes on.`);
+        else if (state.history.undoLabel === null) state.announce('There is nothing to undo.');
+        else void state.undo();
       } else if (event.key === '?' && !control && !isTextField(event.target)) {
         event.preventDefault();
         state.setHelpOpen(true);

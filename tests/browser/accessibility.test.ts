@@ -25,6 +25,14 @@ test('every tab, with something in it and without, passes axe-core', async ({ pa
   await expect(page.getByRole('grid')).toHaveCount(2);
   await expectAccessible(page, 'Lens');
 
+  await tab('Trace');
+  await page.getByRole('button', { name: 'Trace', exact: true }).last().click();
+  await page.getByRole('button', { name: 'Trace the unedited model as well' }).click();
+  await expect(page.getByRole('heading', { name: /^Before: the unedited model says ·French/ })).toBeVisible();
+  await expect(page.getByRole('heading', { name: /^After: the model as it is now says ·Russian/ })).toBeVisible();
+  await expect(page.getByText(/token-layers computed, where full passes/)).toBeVisible();
+  await expectAccessible(page, 'Trace, before and after');
+
   // Switched off, and a row at fault.
   await page.getByRole('switch').click();
   await page.getByRole('button', { name: 'Add edit' }).click();

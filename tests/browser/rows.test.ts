@@ -1,4 +1,4 @@
-/** The list of edits as a list, and the picture of where an edit is aimed: nothing is run. */
+/** The list of edits as a list, the picture of where an edit is aimed, the tour and the help: nothing is run. */
 import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
 import { open, payload, row, runButton } from './fixtures/page.ts';
@@ -69,7 +69,8 @@ test('the picture of an edit aims it: layers and tokens can be pressed, by keys 
   const card = page.getByRole('region', { name: 'How the edit is made' });
   const layers = page.getByRole('textbox', { name: 'Layers' });
   const before = await layers.inputValue();
-  await card.getByRole('button', { name: 'Edit layer 5' }).click();
+  // At its name: further right other parts lie over it.
+  await card.getByRole('button', { name: 'Edit layer 5' }).click({ position: { x: 30, y: 8 } });
   await expect(layers).toHaveValue(`${before}, 5`);
   await expect(card.getByRole('button', { name: 'Edit layer 5' })).toHaveAttribute('aria-pressed', 'true');
   await card.getByRole('button', { name: 'Edit layer 5' }).press('Enter');
@@ -88,4 +89,36 @@ test('the picture of an edit aims it: layers and tokens can be pressed, by keys 
 
   await card.getByRole('button', { name: 'C', exact: true }).focus();
   await expect(card).toContainText('What must stay');
+});
+
+test('a first visit has a tour, which is seen once and comes back from the help; the help can be searched', async ({
+  page,
+}) => {
+  await open(page);
+  const tour = page.getByRole('region', { name: 'Tour' });
+  await expect(tour).toContainText('1 of 4');
+  await tour.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('tab', { name: 'Trace', exact: true })).toHaveAttribute('aria-selected', 'true');
+  await tour.getByRole('button', { name: 'Next' }).click();
+  await tour.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('tab', { name: 'Result' })).toHaveAttribute('aria-selected', 'true');
+  await tour.getByRole('button', { name: 'End the tour' }).click();
+  await expect(tour).toHaveCount(0);
+  await page.reload();
+  await expect(runButton(page)).toBeEnabled({ timeout: 600_000 });
+  await expect(tour).toHaveCount(0);
+
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog');
+  await help.getByRole('searchbox', { name: 'Look in the help' }).fill('undo');
+  await expect(help.getByRole('term')).toHaveText(['CtrlZ']);
+  await help.getByRole('button', { name: 'Take the tour' }).click();
+  await expect(tour).toContainText('1 of 4');
+  await tour.getByRole('button', { name: 'Skip the tour' }).click();
+  await expect(tour).toHaveCount(0);
+
+  // The first stop of the keys leads past the list.
+  await page.getByRole('button', { name: 'Skip to the work' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('tab', { name: 'Run', exact: true })).toBeFocused();
 });

@@ -10,6 +10,7 @@ import { HelpDialog } from './HelpDialog.tsx';
 import { JobStatus } from './JobStatus.tsx';
 import { LoadProgress } from './LoadProgress.tsx';
 import { ModelBadge } from './ModelBadge.tsx';
+import { Tour } from './Tour.tsx';
 import { ThemeSwitch } from './ThemeSwitch.tsx';
 
 export function Header() {
@@ -44,6 +45,7 @@ export function Header() {
           WASM runs on one thread here: this host does not send the COOP and COEP headers that threads need.
         </p>
       )}
+      <Tour />
       <ModelNotes />
       <ModelsDialog />
       <HelpDialog />

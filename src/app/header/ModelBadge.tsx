@@ -2,12 +2,18 @@
 import { formatBytes, formatCount, formatParameters, formatPlural } from '../format.ts';
 import { Tip } from '../shared/Tip.tsx';
 import { useStore } from '../store/index.ts';
+import { backendChoice } from '../store/model.ts';
+import { MemoryUse } from './MemoryUse.tsx';
 import styles from './ModelBadge.module.css';
+import { webgpuAdvice } from './webgpu-advice.ts';
 
 export function ModelBadge() {
   const model = useStore((state) => state.model);
   if (!model) return <p className={styles.none}>No model loaded</p>;
   const { backend } = model;
+  // Who asked for the CPU needs no advice.
+  const chosen = backendChoice(location.search) === 'wasm';
+  const advice = backend.kind === 'webgpu' || chosen ? '' : ` ${webgpuAdvice(navigator.userAgent)}`;
   const shape = (
     <>
       {model.architecture}, {formatPlural(model.layerCount, 'layer')}, hidden size {formatCount(model.hiddenSize)},
@@ -26,11 +32,12 @@ export function ModelBadge() {
         <strong>{model.name}</strong> <span>{formatParameters(model.parameters)} parameters</span>{' '}
         <span>{formatBytes(model.bytes)}</span>
       </Tip>
-      <Tip className={styles.part} text={backend.reason}>
+      <Tip className={styles.part} text={backend.reason + advice}>
         <span className={styles.backend}>
           {backend.kind === 'webgpu' ? 'WebGPU' : 'CPU'}: {backend.name}
         </span>
       </Tip>
+      <MemoryUse />
     </div>
   );
 }

@@ -26,7 +26,9 @@ export function HistoryPanel() {
   const locked = lock !== null || busy || !ready;
   return (
     <div className={panel.stack}>
-      <h2>History</h2>
+      <h2 tabIndex={-1} data-history-head="">
+        History
+      </h2>
       <div className={styles.tools}>
         <DownloadMenu />
         <Button

@@ -141,6 +141,7 @@ function PatchMenu({ patch, locked, onRename }: PatchCardProps & { onRename: () 
   const exportPatch = useStore((state) => state.exportPatch);
   const remove = useStore((state) => state.remove);
   const renameChosen = useRef(false);
+  const deleted = useRef(false);
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>
@@ -159,6 +160,12 @@ function PatchMenu({ patch, locked, onRename }: PatchCardProps & { onRename: () 
               onRename();
             }
             renameChosen.current = false;
+            // The card goes, and its button with it: what brings it back is next.
+            if (deleted.current) {
+              event.preventDefault();
+              document.querySelector<HTMLElement>('[data-history-head]')?.focus();
+            }
+            deleted.current = false;
           }}
         >
           <DropdownMenu.Item
@@ -172,7 +179,13 @@ function PatchMenu({ patch, locked, onRename }: PatchCardProps & { onRename: () 
           <DropdownMenu.Item className={menu.item} onSelect={() => void exportPatch(patch)}>
             Download patch file
           </DropdownMenu.Item>
-          <DropdownMenu.Item className={menu.item} onSelect={() => void remove(patch.id)}>
+          <DropdownMenu.Item
+            className={menu.item}
+            onSelect={() => {
+              deleted.current = true;
+              void remove(patch.id);
+            }}
+          >
             Delete
           </DropdownMenu.Item>
         </DropdownMenu.Content>

@@ -33,7 +33,12 @@ const PATCH_EXPORTER = 'patch';
 
 export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
   /** Runs a change of the stack; `again` is offered when it fails. */
-  async function change(about: string, ask: () => Promise<HistoryState>, again: (() => Promise<void>) | null) {
+  async function change(
+    about: string,
+    ask: () => Promise<HistoryState>,
+    again: (() => Promise<void>) | null,
+    words = '',
+  ) {
     if (get().historyBusy !== null) return;
     set({ historyBusy: about, historyFailure: null });
     try {
@@ -43,11 +48,16 @@ export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
       get().scheduleInspection();
       void get().inspectNow();
       get().historyChanged();
+      if (words !== '') get().announce(words);
     } catch (error) {
       if (!get().workerLost) set({ historyFailure: { failure: toFailure(error), retry: again } });
     } finally {
       set({ historyBusy: null });
     }
+  }
+
+  function nameOf(patchId: string): string {
+    return `“${get().history.patches.find(({ id }) => id === patchId)?.name ?? ''}”`;
   }
 
   async function save(label: string, ask: () => Promise<ExportedFile>, again: () => Promise<void>) {
@@ -79,6 +89,7 @@ export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
         patchId,
         () => call('setEnabled', patchId, enabled),
         () => get().setEnabled(patchId, enabled),
+        `${nameOf(patchId)} is ${enabled ? 'on' : 'off'}.`,
       );
     },
     rename(patchId, name) {
@@ -93,14 +104,17 @@ export const createHistorySlice: Slice<HistorySlice> = (set, get) => {
         patchId,
         () => call('remove', patchId),
         () => get().remove(patchId),
+        `Deleted ${nameOf(patchId)}. Undo brings it back.`,
       );
     },
     undo() {
-      if (get().history.undoLabel === null) return Promise.resolve();
+      const { undoLabel } = get().history;
+      if (undoLabel === null) return Promise.resolve();
       return change(
         'all',
         () => call('undo'),
         () => get().undo(),
+        `Undone: ${undoLabel}.`,
       );
     },
     importPatch(file) {

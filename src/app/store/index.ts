@@ -15,10 +15,12 @@ import { createRecordsSlice, type RecordsSlice } from './records.ts';
 import { createRowsSlice, type RowsSlice } from './rows.ts';
 import { createRunSlice, type RunSlice } from './run.ts';
 import { createSweepSlice, type SweepSlice } from './sweep.ts';
+import { createTourSlice, type TourSlice } from './tour.ts';
 import { createTraceSlice, type TraceSlice } from './trace.ts';
 import { createViewSlice, type ViewSlice } from './view.ts';
 
 export type Store = ViewSlice &
+  TourSlice &
   ModelSlice &
   ModelsSlice &
   DraftsSlice &
@@ -39,6 +41,7 @@ export type Slice<T> = StateCreator<Store, [], [], T>;
 
 export const useStore = create<Store>()((...args) => ({
   ...createViewSlice(...args),
+  ...createTourSlice(...args),
   ...createModelSlice(...args),
   ...createModelsSlice(...args),
   ...createDraftsSlice(...args),

@@ -71,6 +71,15 @@ export function writeTheme(theme: Theme): void {
   write('memit.theme', theme);
 }
 
+/** Whether the tour of a first visit was seen, or skipped. */
+export function readTourSeen(): boolean {
+  return read('memit.tour') === 'seen';
+}
+
+export function writeTourSeen(): void {
+  write('memit.tour', 'seen');
+}
+
 export interface KeptDrafts {
   drafts: EditDraft[];
   /** Rows that are none. */

@@ -14,14 +14,11 @@ import { layersField, parseLayers } from '../../store/settings.ts';
 import type { PromptTokens } from '../../../worker/api.ts';
 import { EditOptions } from '../EditOptions.tsx';
 import { useShownRun, type ShownRun } from '../shown-run.ts';
-import { layoutOf } from './layout.ts';
+import { layoutOf, leastWidth } from './layout.ts';
 import styles from './MechanismCard.module.css';
 import { MechanismPicture } from './MechanismPicture.tsx';
 import { OVERVIEW, PART_IDS, PARTS, type PartId } from './parts.ts';
 import { activeLayer, NO_READINGS, readingsOf } from './readings.ts';
-
-/** Narrower, letters would lie over each other: the picture scrolls instead. */
-const LEAST_WIDTH = 600;
 
 export function MechanismCard() {
   const shown = useShownRun();
@@ -98,7 +95,7 @@ function RunPicture({ shown: { run, fromPatch } }: { shown: ShownRun }) {
   return (
     <>
       {choice}
-      <Explained>
+      <Explained least={known ? leastWidth(known.tokens) : 0}>
         {(width, part, onPoint) =>
           known && known.tokens.length > 0 ? (
             <MechanismPicture
@@ -164,7 +161,7 @@ function NextPicture() {
     <>
       {choice}
       <p className={panel.small}>Press a layer to edit it or leave it, a token to make it the subject’s last.</p>
-      <Explained>
+      <Explained least={leastWidth(row.tokens)}>
         {(width, part, onPoint) => (
           <MechanismPicture
             layout={layoutOf(row.tokens, model.layerCount, layers, width)}
@@ -182,21 +179,19 @@ function NextPicture() {
 }
 
 interface ExplainedProps {
+  /** In less room the picture scrolls. */
+  least: number;
   children: (width: number, part: PartId | null, onPoint: (part: PartId | null) => void) => React.ReactNode;
 }
 
 /** The picture's room, its parts by name, and the sentence of the one that is pointed at. */
-function Explained({ children }: ExplainedProps) {
+function Explained({ least, children }: ExplainedProps) {
   const [ref, width] = useWidth<HTMLDivElement>();
   const [part, setPart] = useState<PartId | null>(null);
   return (
     <div ref={ref} className={styles.explained}>
-      <DrawnFigure
-        name="How the edit is made, drawn"
-        className={styles.scroll}
-        scrolls={width !== null && width < LEAST_WIDTH}
-      >
-        {width !== null && children(Math.max(LEAST_WIDTH, width), part, setPart)}
+      <DrawnFigure name="The edit, drawn" className={styles.scroll} scrolls={width !== null && width < least}>
+        {width !== null && children(Math.max(least, width), part, setPart)}
       </DrawnFigure>
       <ul className={styles.parts} aria-label="Parts of the picture">
         {PART_IDS.map((id) => (

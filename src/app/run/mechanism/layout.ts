@@ -81,6 +81,14 @@ function rowsOf(layerCount: number, edited: readonly number[]): Omit<Row, 'y' | 
   return rows.reverse();
 }
 
+/** Where the names of tokens can still be told from each other. */
+const LEAST_COLUMN = 44;
+
+/** Narrower, letters would lie over each other. */
+export function leastWidth(tokens: readonly TokenView[]): number {
+  return LABELS + READINGS + LEAST_COLUMN * columnsOf(tokens).length;
+}
+
 /** @param width of the whole picture, in pixels */
 export function layoutOf(
   tokens: readonly TokenView[],
