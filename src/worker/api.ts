@@ -228,6 +228,8 @@ export type RunEvent =
   | { kind: 'phase'; phase: string; done: number; total: number; detail: string; secondsLeft: number | null }
   | { kind: 'loss'; losses: StepLoss[] }
   | { kind: 'layer'; report: LayerReport }
+  /** The run waits before its next step. */
+  | { kind: 'paused' }
   /** Something that the user is to know, in a sentence. */
   | { kind: 'note'; text: string };
 
@@ -339,8 +341,14 @@ export interface WorkerApi {
     drafts: EditDraft[],
     method: string,
     settings: MethodSettings,
+    /** Searches every target, also those that an earlier run found. */
+    fresh: boolean,
     onEvent: (event: RunEvent) => void,
   ): Promise<HistoryState>;
+  /** Holds the run that goes on before its next step. */
+  pause(): Promise<void>;
+  /** Lets it go on, or make one step: of the search, or of a layer. */
+  goOn(by: 'open' | 'step'): Promise<void>;
   /** Cancels the running job, within one optimisation step, and the commands waiting behind it. */
   cancel(): Promise<void>;
   /** Before (all enabled patches but this one) and after (with it), for the patch's own edits. */

@@ -7,12 +7,15 @@ import type { BackendChoice, HistoryState, WorkerFailure } from './api.ts';
 import { startBackend, type BrowserBackend } from './backend.ts';
 import type { AsideEntry } from './history-storage.ts';
 import { VisitModels, type KeptModels } from './kept-models.ts';
+import { PauseGate } from './pause.ts';
 import { OpfsModels } from './opfs-models.ts';
 import { BrowserStorage } from './storage.ts';
 import { failureOf, historyView } from './views.ts';
 
 export class WorkerHost {
   readonly storage = new BrowserStorage();
+  /** Where the command that runs can be held. */
+  readonly gate = new PauseGate();
   session: ModelSession | null = null;
   /** Of the open model: patches that are stored and cannot be read. */
   aside: readonly AsideEntry[] = [];
@@ -60,13 +63,19 @@ export class WorkerHost {
     const turn = this.#queue.then(async () => {
       try {
         throwIfCancelled(controller.signal);
-        return await body({ signal: controller.signal, yieldToEventLoop });
+        const { signal } = controller;
+        const yieldAndWait = async (): Promise<void> => {
+          await yieldToEventLoop();
+          await this.gate.wait(signal);
+        };
+        return await body({ signal, yieldToEventLoop: yieldAndWait });
       } catch (error) {
         if (controller.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError();
         if (this.#lostMessage !== null) throw deviceLost(this.#lostMessage, error);
         throw error;
       } finally {
         this.#controllers.delete(controller);
+        this.gate.reset();
       }
     });
     this.#queue = turn.catch(() => undefined);

@@ -1,7 +1,18 @@
 /** The whole path on the demo model: type, run, look, switch, download, read again, reload, undo. */
 import { readFile } from 'node:fs/promises';
 import { expect } from '@playwright/test';
-import { deletePatch, downloadModel, EDITS, open, row, run, topToken, typeEdit } from './fixtures/page.ts';
+import {
+  deletePatch,
+  downloadModel,
+  EDITS,
+  open,
+  row,
+  run,
+  runButton,
+  topToken,
+  typeEdit,
+  typeOneEdit,
+} from './fixtures/page.ts';
 import { test } from './fixtures/test.ts';
 
 test('three edits: run, compare, switch off and on, download, reload, undo', async ({ page }, info) => {
@@ -85,4 +96,36 @@ test('three edits: run, compare, switch off and on, download, reload, undo', asy
   await page.getByRole('button', { name: /^Undo/ }).click();
   await expect(page.getByRole('switch')).toHaveCount(1);
   await expect(topToken(page, 1)).toContainText(EDITS[0].object);
+});
+
+test('a run is held, makes one step at a time, goes on, and is made afresh', async ({ page }) => {
+  await open(page);
+  await typeOneEdit(page);
+  await runButton(page).click();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByText('Held before its next step.')).toBeVisible();
+  const loss = page.getByRole('img', { name: /^Loss terms over the steps/ });
+  const stepNow = async (): Promise<number> =>
+    Number(/after step (\d+)/.exec((await loss.getAttribute('aria-label')) ?? '')?.[1] ?? -1);
+  // Until the search is reached, a step is one of what comes before it.
+  await expect(async () => {
+    const before = await stepNow();
+    await page.getByRole('button', { name: 'One step' }).click({ timeout: 2000 });
+    await expect(page.getByText('Held before its next step.')).toBeVisible({ timeout: 5000 });
+    expect(before).toBeGreaterThanOrEqual(0);
+    expect(await stepNow()).toBe(before + 1);
+  }).toPass({ timeout: 60_000 });
+  // Long enough to be told.
+  await page.waitForTimeout(1200);
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await expect(page.getByText('1 of 1 edits took')).toBeVisible({ timeout: 600_000 });
+  await expect(page.getByText(/Done in .*, of which it was held \d/)).toBeVisible();
+  await expect(page.getByRole('switch')).toHaveCount(1);
+
+  await page.getByRole('switch').click();
+  await expect(topToken(page, 1)).toContainText(EDITS[0].was);
+  // All of it is searched again: the loss begins at its first step.
+  await page.getByRole('button', { name: 'Run afresh' }).click();
+  await expect(page.getByText('1 of 1 edits took')).toBeVisible({ timeout: 600_000 });
+  await expect(page.getByRole('switch')).toHaveCount(2);
 });

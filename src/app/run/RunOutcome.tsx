@@ -75,7 +75,9 @@ export function RunOutcome() {
       {run?.status === 'done' && (
         <>
           <p>
-            Done in {formatSeconds(run.seconds ?? 0)}. {patch && <Took edits={patch.edits} />}
+            Done in {formatSeconds(run.seconds ?? 0)}
+            {run.heldSeconds >= 1 && `, of which it was held ${formatSeconds(run.heldSeconds)}`}.{' '}
+            {patch && <Took edits={patch.edits} />}
             {comparing && ' Comparing before and after…'}
           </p>
           {patch && <Button onClick={() => showResult(patch.id)}>See the result</Button>}

@@ -54,6 +54,11 @@ export interface RunFigures {
 /** One run as it is watched: what it was asked and what came back so far. */
 export interface RunView extends RunFigures {
   status: RunStatus;
+  /** 'asked': it is held before its next step. */
+  pause: 'none' | 'asked' | 'held';
+  /** Since when it is held, as Date.now has it; and seconds that it was held before. */
+  heldSince: number | null;
+  heldSeconds: number;
   /** Of its method, in order. */
   phases: readonly MethodPhase[];
   /** By the phases' ids; of those that have begun. */
@@ -73,7 +78,11 @@ export interface RunSlice {
   editTokens: Readonly<Partial<Record<string, PromptTokens>>>;
   resetRun(): void;
   askEditTokens(patchId: string, edit: number): Promise<void>;
-  startRun(): Promise<void>;
+  /** @param fresh searches every target anew, also those that an earlier run found */
+  startRun(fresh?: boolean): Promise<void>;
+  pauseRun(): Promise<void>;
+  /** Lets a held run go on, all the way or by one step. */
+  resumeRun(by?: 'open' | 'step'): Promise<void>;
 }
 
 /** Why Run cannot be pressed, in words, or null. */
@@ -143,7 +152,11 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
   function take(event: RunEvent, job: string, phases: readonly MethodPhase[]): void {
     if (event.kind === 'loss') takeLosses(event.losses);
     else if (event.kind === 'layer') update((run) => ({ reports: [...run.reports, event.report] }));
-    else if (event.kind === 'note') update((run) => ({ notes: [...run.notes, event.text] }));
+    else if (event.kind === 'paused') {
+      showLosses();
+      update(() => ({ pause: 'held', heldSince: Date.now() }));
+      get().announce('The run is held.');
+    } else if (event.kind === 'note') update((run) => ({ notes: [...run.notes, event.text] }));
     else {
       const { phase, done, total, detail, secondsLeft } = event;
       update((run) => ({ progress: { ...run.progress, [phase]: { done, total, detail, secondsLeft } } }));
@@ -175,7 +188,22 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
       }
     },
 
-    async startRun() {
+    async pauseRun() {
+      if (get().run?.status !== 'running') return;
+      update(() => ({ pause: 'asked' }));
+      await call('pause').catch(() => undefined);
+    },
+
+    async resumeRun(by = 'open') {
+      update(({ heldSince, heldSeconds }) => ({
+        pause: by === 'step' ? 'asked' : 'none',
+        heldSince: null,
+        heldSeconds: heldSeconds + (heldSince === null ? 0 : (Date.now() - heldSince) / 1000),
+      }));
+      await call('goOn', by).catch(() => undefined);
+    },
+
+    async startRun(fresh = false) {
       if (runDisabledReason(get()) !== null) return;
       // A row that was typed a moment ago is judged before it is run.
       await get().inspectNow();
@@ -191,6 +219,9 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
         column: 'work',
         run: {
           status: 'running',
+          pause: 'none',
+          heldSince: null,
+          heldSeconds: 0,
           edits: drafts.map(editOf),
           ...plannedFigures(method, settings),
           phases: method.phases,
@@ -207,11 +238,14 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
       });
       const ended = (): number => (Date.now() - startedAt) / 1000;
       try {
-        const history = await call('run', drafts, method.id, settings, (event) => take(event, job, method.phases));
+        const history = await call('run', drafts, method.id, settings, fresh, (event) =>
+          take(event, job, method.phases),
+        );
         showLosses();
         const patch = history.patches.findLast((candidate) => !before.has(candidate.id));
         update((run) => ({
           status: 'done',
+          pause: 'none',
           seconds: patch?.seconds ?? ended(),
           patchId: patch?.id ?? null,
           losses: patch?.losses ?? run.losses,
@@ -228,7 +262,7 @@ export const createRunSlice: Slice<RunSlice> = (set, get) => {
         showLosses();
         const failure = toFailure(error);
         const cancelled = failure.code === 'cancelled';
-        update(() => ({ status: cancelled ? 'cancelled' : 'failed', seconds: ended(), failure }));
+        update(() => ({ status: cancelled ? 'cancelled' : 'failed', pause: 'none', seconds: ended(), failure }));
         // A failure's own notice is read out where it is shown.
         if (cancelled) get().announce('The run was cancelled; the model is as it was.');
       } finally {

@@ -11,7 +11,16 @@ export function editingCommands(
   host: WorkerHost,
 ): Pick<
   WorkerApi,
-  'inspect' | 'editTokens' | 'rowWarnings' | 'parseLines' | 'parseRequests' | 'run' | 'compare' | 'tryPrompts'
+  | 'inspect'
+  | 'editTokens'
+  | 'rowWarnings'
+  | 'parseLines'
+  | 'parseRequests'
+  | 'run'
+  | 'pause'
+  | 'goOn'
+  | 'compare'
+  | 'tryPrompts'
 > {
   return {
     inspect: (drafts) => host.withModel((session, job) => inspectDrafts(session, drafts, job)),
@@ -29,14 +38,18 @@ export function editingCommands(
 
     parseRequests: (text) => host.withModel((session) => Promise.resolve(draftsOf(session, text))),
 
-    run: (drafts, method, settings, onEvent) =>
+    run: (drafts, method, settings, fresh, onEvent) =>
       host.changeHistory(async (session, job) => {
-        const secondsLeft = estimator();
+        const { gate } = host;
+        gate.watch(() => onEvent({ kind: 'paused' }));
+        const secondsLeft = estimator(() => performance.now() - gate.heldMs);
         const requests = drafts.map((draft) => requestOf(session, draft));
         const patch = await runEdit(session, requests, settings, {
           method,
           job,
+          fresh,
           onEvent: (event) => {
+            if (event.kind === 'losses' || event.kind === 'layer') gate.stepped();
             if (event.kind === 'losses') onEvent({ kind: 'loss', losses: event.losses.map(stepView) });
             else if (event.kind === 'layer') onEvent({ kind: 'layer', report: layerView(event.outcome) });
             else if (event.kind === 'note') onEvent(event);
@@ -45,6 +58,16 @@ export function editingCommands(
         });
         session.stack.push(patch);
       }),
+
+    pause: () => {
+      host.gate.hold();
+      return Promise.resolve();
+    },
+
+    goOn: (by) => {
+      host.gate.goOn(by);
+      return Promise.resolve();
+    },
 
     compare: (patchId, onProgress) =>
       host.withModel(async (session, { signal }) => ({

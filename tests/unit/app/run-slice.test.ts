@@ -44,7 +44,14 @@ function opened() {
   return store;
 }
 
-type RunCall = [command: 'run', drafts: unknown, method: string, settings: unknown, onEvent: (event: RunEvent) => void];
+type RunCall = [
+  command: 'run',
+  drafts: unknown,
+  method: string,
+  settings: unknown,
+  fresh: boolean,
+  onEvent: (event: RunEvent) => void,
+];
 
 /** The run under way: what it was asked, and how to answer. */
 function pendingRun() {
@@ -57,12 +64,13 @@ function pendingRun() {
         fail = reject;
       }),
   );
-  const asked = (): RunCall => worker.mock.calls.at(-1) as unknown as RunCall;
+  const asked = (): RunCall => worker.mock.calls.findLast(([name]) => name === 'run') as unknown as RunCall;
   const phase = (id: string, done: number, total: number): void =>
-    asked()[4]({ kind: 'phase', phase: id, done, total, detail: 'so far', secondsLeft: 3 });
+    asked()[5]({ kind: 'phase', phase: id, done, total, detail: 'so far', secondsLeft: 3 });
   return {
     asked,
     phase,
+    tell: (event: RunEvent) => asked()[5](event),
     answer: (history: HistoryState) => answer(history),
     fail: () => fail(new WorkerError({ code: 'cancelled', message: '', kept: '', next: '' })),
   };
@@ -132,6 +140,28 @@ describe('a run', () => {
       job: null,
       run: { status: 'cancelled', progress: { targets: { done: 1 } } },
     });
+  });
+
+  it('is held, let go on by a step, and all the way', async () => {
+    const store = opened();
+    const run = pendingRun();
+    const done = store.getState().startRun(true);
+    await vi.waitFor(() => expect(worker).toHaveBeenCalled());
+    expect(run.asked()[4]).toBe(true);
+    void store.getState().pauseRun();
+    expect(store.getState().run?.pause).toBe('asked');
+    expect(worker).toHaveBeenLastCalledWith('pause');
+    run.tell({ kind: 'paused' });
+    expect(store.getState().run?.pause).toBe('held');
+    void store.getState().resumeRun('step');
+    expect(worker).toHaveBeenLastCalledWith('goOn', 'step');
+    expect(store.getState().run?.pause).toBe('asked');
+    run.tell({ kind: 'paused' });
+    void store.getState().resumeRun();
+    expect(worker).toHaveBeenLastCalledWith('goOn', 'open');
+    expect(store.getState().run?.pause).toBe('none');
+    // The promises of the later calls took the place of the run's.
+    await Promise.race([done, Promise.resolve()]);
   });
 
   it('is not begun while a setting of its method is at fault', async () => {
