@@ -36,6 +36,12 @@ async function showWork(page, tab) {
 const STATES = [
   { name: 'first-visit', tab: 'Run' },
   {
+    name: 'next-run',
+    tab: 'Run',
+    reach: async (page) => page.getByRole('button', { name: 'Skip the tour' }).click(),
+    show: async (page) => page.getByRole('region', { name: 'How the edit is made' }).scrollIntoViewIfNeeded(),
+  },
+  {
     name: 'trace',
     tab: 'Trace',
     docs: { light: 'trace.png' },
@@ -51,6 +57,12 @@ const STATES = [
       await page.getByRole('button', { name: 'Run MEMIT' }).click();
       await page.getByText(/edits took/).waitFor({ timeout: SLOW });
     },
+  },
+  {
+    name: 'mechanism',
+    tab: 'Run',
+    docs: { light: 'mechanism.png' },
+    show: async (page) => page.getByRole('region', { name: 'How the edit is made' }).scrollIntoViewIfNeeded(),
   },
   {
     name: 'residual',
@@ -88,7 +100,41 @@ const STATES = [
       await page.getByRole('grid').nth(1).waitFor({ timeout: SLOW });
     },
   },
+  {
+    name: 'trace-before-after',
+    tab: 'Trace',
+    docs: { light: 'trace-before-after.png' },
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Trace', exact: true }).last().click();
+      await page.getByRole('heading', { name: /^Before: the unedited model/ }).waitFor({ timeout: SLOW });
+      await page.getByText(/token-layers computed, where full passes/).waitFor({ timeout: SLOW });
+    },
+    show: async (page) => page.getByRole('heading', { name: /^Before: the unedited model/ }).scrollIntoViewIfNeeded(),
+  },
   { name: 'benchmark', tab: 'Benchmark' },
+  {
+    name: 'sweep',
+    tab: 'Benchmark',
+    docs: { light: 'sweep.png' },
+    reach: async (page) => {
+      const card = page.getByRole('region', { name: 'Sweep' });
+      await card.getByRole('button', { name: 'Run sweep' }).click();
+      await card.getByText(/5 values in/).waitFor({ timeout: SLOW });
+      await card.getByRole('img', { name: /^S by / }).waitFor({ timeout: SLOW });
+    },
+    show: async (page) => page.getByRole('list', { name: 'Values' }).scrollIntoViewIfNeeded(),
+  },
+  {
+    name: 'many-edits',
+    tab: 'Run',
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Paste lines…' }).click();
+      const lines = Array.from({ length: 8 }, (_, i) => `Person ${i + 1} | {} was born in the city of | Rome`);
+      await page.getByLabel('Edits to add').fill(lines.join('\n'));
+      await page.getByRole('button', { name: 'Add these edits' }).click();
+      await page.getByRole('checkbox', { name: 'Choose edit 5' }).check();
+    },
+  },
 ];
 
 const site = await serveSite({ directory: join(ROOT, 'dist'), host: 'localhost', port: 0 });

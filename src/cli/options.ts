@@ -5,7 +5,7 @@ import { openSession, type OpenOptions } from '../engine/session/open.ts';
 import type { ModelSession } from '../engine/session/session.ts';
 import { contextsSchema } from '../engine/targets/contexts.ts';
 import { AnswerFiles } from './answer-files.ts';
-import { startNodeBackend, type BackendName } from './backend.ts';
+import { BACKENDS, startNodeBackend, type BackendName } from './backend.ts';
 import { collectPaths, path, readForm } from './files.ts';
 import { fileSource } from './folder-source.ts';
 import { CachedStatistics } from './folder-statistics.ts';
@@ -28,7 +28,14 @@ export function modelCommand(root: Command, name: string, description: string): 
       '--model <model>',
       'model folder in Hugging Face layout, a GGUF file, or owner/name[@revision] of the hub',
     )
-    .addOption(new Option('--backend <name>', 'what runs the model').choices(['wasm', 'webgpu']).default('wasm'));
+    .addOption(
+      new Option(
+        '--backend <name>',
+        'what runs the model; auto is native where onnxruntime-node is installed, else wasm',
+      )
+        .choices(BACKENDS)
+        .default('auto'),
+    );
 }
 
 /** Files of second moments for a run that needs them. */

@@ -1,6 +1,6 @@
 /**
- * onnxruntime-web behind the engine's own tensors: sessions made from graph bytes, run with tensors of one device.
- * The ort module is injected, because the browser, Node's WASM build and the WebGPU build are different entry points.
+ * onnxruntime behind the engine's own tensors: sessions made from graph bytes, run with tensors of one device.
+ * The ort module is injected, because the browser, Node's WASM build, the WebGPU build and the native one are different entry points.
  */
 import type * as Ort from 'onnxruntime-common';
 import { DeviceError } from '../errors.ts';
@@ -8,21 +8,20 @@ import { messageOf } from '../text.ts';
 import { GpuDevice, type Device } from './device.ts';
 import { Tensor } from './tensor.ts';
 
-/** The part of onnxruntime-web the engine uses. */
+/** The part of onnxruntime-web, and of onnxruntime-node, that the engine uses. */
 export type OrtModule = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env'>;
 
 export class Runtime {
   readonly device: Device;
   readonly #ort: OrtModule;
+  /** Which execution provider runs the graphs. */
+  readonly provider: 'webgpu' | 'wasm' | 'cpu';
 
-  constructor(ort: OrtModule, device: Device) {
+  /** @param native the module is onnxruntime-node's, which has no WebAssembly */
+  constructor(ort: OrtModule, device: Device, native = false) {
     this.#ort = ort;
     this.device = device;
-  }
-
-  /** Which execution provider runs the graphs. */
-  get provider(): 'webgpu' | 'wasm' {
-    return this.device.kind === 'gpu' ? 'webgpu' : 'wasm';
+    this.provider = device.kind === 'gpu' ? 'webgpu' : native ? 'cpu' : 'wasm';
   }
 
   /**
@@ -49,7 +48,7 @@ export class Runtime {
     } catch (cause) {
       throw new DeviceError(`The graph “${label}” could not be prepared for ${this.provider}: ${messageOf(cause)}`, {
         cause,
-        next: 'Try the other backend (?backend=wasm or ?backend=webgpu).',
+        next: 'Try another backend (in the page ?backend=wasm or ?backend=webgpu, on the command line --backend).',
       });
     }
   }
