@@ -1,9 +1,8 @@
 /** What is done with the list of edits as a whole: look for rows, choose them, move and remove them. */
-import { DropdownMenu } from 'radix-ui';
 import { useId, useRef } from 'react';
 import { formatCount, formatPlural } from '../format.ts';
+import { ActionMenu, type Action } from '../shared/ActionMenu.tsx';
 import { Button } from '../shared/Button.tsx';
-import menu from '../shared/Menu.module.css';
 import panel from '../shared/Panel.module.css';
 import { saveFile } from '../shared/save-file.ts';
 import { toCsv } from '../shared/table.ts';
@@ -96,7 +95,7 @@ export function ListMenu({ onImport }: { onImport: () => void }) {
   const relations = useStore((state) => state.model?.relations);
   const removeRows = useStore((state) => state.removeRows);
   const none = drafts.length === 0 || !relations;
-  const items = [
+  const actions: Action[] = [
     {
       name: 'Import edits…',
       note: 'Requests as JSON (the reference’s, EasyEdit’s, CounterFact, zsRE) or a table.',
@@ -128,27 +127,9 @@ export function ListMenu({ onImport }: { onImport: () => void }) {
     },
   ];
   return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger asChild>
-        <Button icon="more" aria-label="More for the list of edits" title="Import, export, remove all" />
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content className={menu.menu} align="end" sideOffset={4} collisionPadding={10}>
-          {items.map(({ name, note, disabled, onSelect }) => (
-            <DropdownMenu.Item
-              key={name}
-              className={menu.item}
-              aria-label={name}
-              disabled={disabled}
-              onSelect={onSelect}
-            >
-              {name}
-              <span className={menu.note}>{note}</span>
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+    <ActionMenu actions={actions}>
+      <Button icon="more" aria-label="More for the list of edits" title="Import, export, remove all" />
+    </ActionMenu>
   );
 }
 

@@ -1,7 +1,6 @@
 /** The model's weights to take home, with the enabled patches in them, in the forms that the worker can write. */
-import { DropdownMenu } from 'radix-ui';
+import { ActionMenu } from '../shared/ActionMenu.tsx';
 import { Button } from '../shared/Button.tsx';
-import menu from '../shared/Menu.module.css';
 import { useStore } from '../store/index.ts';
 
 export function DownloadMenu() {
@@ -9,34 +8,20 @@ export function DownloadMenu() {
   const anyEnabled = useStore((state) => state.history.patches.some((patch) => patch.enabled));
   const busy = useStore((state) => state.job !== null || state.workerLost !== null);
   const exportModel = useStore((state) => state.exportModel);
+  const actions = (choices ?? []).map((choice) => {
+    const empty = choice.needsPatch && !anyEnabled;
+    return {
+      name: choice.label,
+      note: empty ? 'No patch is switched on, so nothing changed.' : choice.help,
+      disabled: empty,
+      onSelect: () => void exportModel(choice),
+    };
+  });
   return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger asChild>
-        <Button icon="down" disabled={choices === null || busy}>
-          Download
-        </Button>
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content className={menu.menu} align="start" sideOffset={4} collisionPadding={10}>
-          {choices?.map((choice) => {
-            const empty = choice.needsPatch && !anyEnabled;
-            return (
-              <DropdownMenu.Item
-                key={choice.label}
-                className={menu.item}
-                disabled={empty}
-                aria-label={choice.label}
-                onSelect={() => void exportModel(choice)}
-              >
-                {choice.label}
-                <span className={menu.note}>
-                  {empty ? 'No patch is switched on, so nothing changed.' : choice.help}
-                </span>
-              </DropdownMenu.Item>
-            );
-          })}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+    <ActionMenu actions={actions} align="start">
+      <Button icon="down" disabled={choices === null || busy}>
+        Download
+      </Button>
+    </ActionMenu>
   );
 }

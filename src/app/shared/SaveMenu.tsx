@@ -1,8 +1,7 @@
 /** What is shown, to take home: its picture as PNG and SVG, its numbers as CSV and JSON. */
-import { DropdownMenu } from 'radix-ui';
 import { useState } from 'react';
+import { ActionMenu, type Action } from './ActionMenu.tsx';
 import { Button } from './Button.tsx';
-import menu from './Menu.module.css';
 import panel from './Panel.module.css';
 import type { Picture } from './picture.ts';
 import { pictureToPng } from './picture-to-png.ts';
@@ -56,7 +55,7 @@ export function SaveMenu({ label, pictureName, notes, disabled, picture, numbers
     saveFile(`${held.stem}.${kind}`, blob);
   }
 
-  const items: { name: string; note: string; onSelect: () => void }[] = [
+  const actions: Action[] = [
     { name: `${pictureName} as PNG`, note: 'A picture for slides.', onSelect: () => void savePng() },
     { name: `${pictureName} as SVG`, note: 'A drawing for print.', onSelect: saveSvg },
     { name: 'Numbers as CSV', note: notes.csv, onSelect: () => saveNumbers('csv') },
@@ -64,23 +63,11 @@ export function SaveMenu({ label, pictureName, notes, disabled, picture, numbers
   ];
   return (
     <>
-      <DropdownMenu.Root>
-        <DropdownMenu.Trigger asChild>
-          <Button icon="down" disabled={disabled}>
-            {label}
-          </Button>
-        </DropdownMenu.Trigger>
-        <DropdownMenu.Portal>
-          <DropdownMenu.Content className={menu.menu} align="end" sideOffset={4} collisionPadding={10}>
-            {items.map(({ name, note, onSelect }) => (
-              <DropdownMenu.Item key={name} className={menu.item} aria-label={name} onSelect={onSelect}>
-                {name}
-                <span className={menu.note}>{note}</span>
-              </DropdownMenu.Item>
-            ))}
-          </DropdownMenu.Content>
-        </DropdownMenu.Portal>
-      </DropdownMenu.Root>
+      <ActionMenu actions={actions}>
+        <Button icon="down" disabled={disabled}>
+          {label}
+        </Button>
+      </ActionMenu>
       {trouble !== null && (
         <p role="status" className={panel.fault}>
           {trouble}
