@@ -39,7 +39,7 @@ test('ten known facts: edit, measure, look at them, take the report home', async
   await page.getByLabel('Search records').fill('no such subject');
   await expect(page.getByText('0 of 10')).toBeVisible();
 
-  await page.getByRole('button', { name: 'Measure damage' }).click();
+  await page.getByRole('button', { name: 'Measure damage', exact: true }).click();
   const damage = page.getByRole('region', { name: 'Damage', exact: true });
   await expect(damage.getByText(/facts and 100 sentences asked in/)).toBeVisible({ timeout: 600_000 });
   await expect(damage.getByRole('list', { name: 'Facts kept after each patch' })).toContainText(/\d\s%\skept/);
@@ -57,7 +57,7 @@ test('ten known facts: edit, measure, look at them, take the report home', async
 test('records of one’s own: faults are told, good ones are measured, the model stays as it is', async ({ page }) => {
   await openBenchmark(page);
   await page.getByRole('radio', { name: 'Imported' }).click();
-  await expect(page.getByText('Import a file of records first.')).toBeVisible();
+  await expect(page.locator('#benchmark-note')).toHaveText('Import a file of records first.');
   const table =
     'subject,prompt,object,true object\nFrance,The capital of {} is,Rome,Paris\nSpain,no place for it,Rome,Madrid\n';
   await page
@@ -137,7 +137,7 @@ test('thousands of records: listed smoothly, some of them drawn', async ({ page 
 
   await expect(page.getByLabel('Use', { exact: true })).toHaveValue('100');
   await page.getByLabel('Use', { exact: true }).fill('5000');
-  await expect(page.getByText('Use from 1 to 4,500 records.')).toBeVisible();
+  await expect(page.locator('#benchmark-note')).toHaveText('Use from 1 to 4,500 records.');
   await page.getByLabel('Use', { exact: true }).fill('3');
   await page.getByLabel('Seed').fill('5');
   await page.getByRole('button', { name: 'Only measure' }).click();

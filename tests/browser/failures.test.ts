@@ -248,3 +248,33 @@ test('a killed worker and a reload in the middle of a run lose nothing that was 
   await expect(progress).toContainText('1 of 1 edits done, 1 of them kept from before');
   await expect(progress).toContainText('1 of 1 edits took');
 });
+
+test('a job that does not hear a cancel can be ended with its worker: the model opens again, nothing else is lost', async ({
+  page,
+}) => {
+  await open(page);
+  await typeOneEdit(page);
+  await runButton(page).click();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByText('Held before its next step.')).toBeVisible();
+  // A step that takes for ever: from now on nothing reaches the worker.
+  await page.evaluate(() => {
+    const prototype = Worker.prototype as Worker & { whole?: Worker['postMessage'] };
+    prototype.whole = prototype.postMessage;
+    prototype.postMessage = () => undefined;
+  });
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await expect(page.getByRole('button', { name: 'Stopping…' })).toBeDisabled();
+  const end = page.getByRole('button', { name: 'End it' });
+  await expect(end).toBeVisible();
+  await page.evaluate(() => {
+    const prototype = Worker.prototype as Worker & { whole?: Worker['postMessage'] };
+    prototype.postMessage = prototype.whole!;
+  });
+  await end.click();
+  await expect(runButton(page)).toBeEnabled({ timeout: 600_000 });
+  await expect(row(page, 1).getByLabel('Subject')).toHaveValue(EDITS[0].subject);
+  await expect(page.getByRole('switch')).toHaveCount(0);
+  await run(page);
+  await expect(page.getByRole('switch')).toHaveCount(1);
+});

@@ -1,5 +1,5 @@
 /** The build on a plain file host: without the headers that threads need, and under a path. */
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from '@playwright/test';
@@ -10,7 +10,7 @@ import { test } from './fixtures/test.ts';
 test('without COOP and COEP, under a path: says that it runs on one thread, and predicts', async ({ page }) => {
   const root = await mkdtemp(join(tmpdir(), 'host-'));
   await mkdir(join(root, 'pages'));
-  await symlink(resolve('dist'), join(root, 'pages', 'playground'));
+  await cp(resolve('dist'), join(root, 'pages', 'playground'), { recursive: true });
   const site = await serveSite({ directory: root, host: 'localhost', port: 0, isolated: false });
   const missing: string[] = [];
   page.on('response', (response) => {

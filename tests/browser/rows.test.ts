@@ -94,7 +94,27 @@ test('the picture of an edit aims it: layers and tokens can be pressed, by keys 
 test('a first visit has a tour, which is seen once and comes back from the help; the help can be searched', async ({
   page,
 }) => {
-  await open(page);
+  // Until the model is there, a trace made before is shown.
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route('**/models/demo/model.safetensors', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto('/?backend=wasm');
+  await page.getByRole('tab', { name: 'Trace', exact: true }).click();
+  await expect(page.getByText('An example, until the model is there')).toBeVisible();
+  await expect(page.getByRole('grid', { name: /^Example: probability of ·Apple/ })).toBeVisible();
+  // Loading can be stopped, and begun again.
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await expect(page.getByRole('alert')).toContainText('The model could not be loaded.');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  release();
+  await expect(page.getByText('An example, until the model is there')).toHaveCount(0, { timeout: 600_000 });
+  await expect(runButton(page).or(page.getByRole('button', { name: 'Trace', exact: true }).last())).toBeEnabled();
+
   const tour = page.getByRole('region', { name: 'Tour' });
   await expect(tour).toContainText('1 of 4');
   await tour.getByRole('button', { name: 'Next' }).click();

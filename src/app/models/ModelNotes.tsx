@@ -1,6 +1,7 @@
 /** Below the header: what a model that was just opened has and lacks, and which one was open before a reload. */
 import { formatBytes, formatPlural } from '../format.ts';
 import { Button } from '../shared/Button.tsx';
+import { Icon } from '../shared/Icon.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
 import type { ModelSummary } from '../../worker/api.ts';
@@ -39,17 +40,29 @@ function memoryWords({ needs, backend }: ModelSummary): string {
   return `Its weights take ${formatBytes(needs.weightBytes)} ${where}, the statistics of every layer that is edited ${formatBytes(needs.statisticsBytes)} more.`;
 }
 
+/** What a model has, or lacks, of what the page works with. */
+interface CheckedLine {
+  what: string;
+  words: string;
+  ready: boolean;
+}
+
 function ModelCard() {
   const model = useStore((state) => state.model);
   const shown = useStore((state) => state.cardShown && state.loading === null);
   const show = useStore((state) => state.showCard);
+  const knowledge = useStore((state) => state.knowledge);
+  const showWork = useStore((state) => state.showWork);
+  const findFacts = useStore((state) => state.findFacts);
   if (!model || !shown) return null;
-  const lines: [what: string, words: string][] = [
-    ['Facts', factsWords(model)],
-    ['Statistics', STATISTICS_WORDS[model.statistics]],
-    ['Benchmark', BENCHMARK_WORDS[model.knowledge.origin]],
-    ['Settings', model.methods[0].presetNote],
-    ['Memory', memoryWords(model)],
+  const { origin, counts } = knowledge ?? model.knowledge;
+  const asked = counts !== null && counts.prompts.asked + counts.records.asked > 0;
+  const lines: CheckedLine[] = [
+    { what: 'Facts', words: factsWords(model), ready: origin === 'model' || asked },
+    { what: 'Statistics', words: STATISTICS_WORDS[model.statistics], ready: model.statistics === 'file' },
+    { what: 'Benchmark', words: BENCHMARK_WORDS[origin], ready: origin !== 'none' },
+    { what: 'Settings', words: model.methods[0].presetNote, ready: true },
+    { what: 'Memory', words: memoryWords(model), ready: true },
   ];
   return (
     <section className={styles.note} aria-label="About this model">
@@ -58,13 +71,29 @@ function ModelCard() {
           <strong>{model.name}</strong> is open.
         </p>
         <dl className={styles.lines}>
-          {lines.map(([what, words]) => (
+          {lines.map(({ what, words, ready }) => (
             <div key={what}>
-              <dt>{what}</dt>
+              <dt>
+                <Icon name={ready ? 'check' : 'more'} size={13} /> {what}
+                <span className="visually-hidden">{ready ? ' (ready)' : ' (still to come)'}</span>
+              </dt>
               <dd className={panel.muted}>{words}</dd>
             </div>
           ))}
         </dl>
+        <div className={styles.next}>
+          {counts !== null && !asked && (
+            <Button
+              onClick={() => {
+                showWork('benchmark');
+                void findFacts();
+              }}
+            >
+              Find facts this model knows
+            </Button>
+          )}
+          <Button onClick={() => showWork('trace')}>See where it recalls a fact</Button>
+        </div>
       </div>
       <Button variant="quiet" icon="cross" aria-label="Dismiss" onClick={() => show(false)} />
     </section>

@@ -11,6 +11,7 @@ import { enabledPatchesKey } from '../store/drafts.ts';
 import { useStore } from '../store/index.ts';
 import { bandOf, draftToTrace, traceDisabledReason, type Band } from '../store/trace.ts';
 import { staleReason } from '../store/trace-view.ts';
+import example from './example-trace.json' with { type: 'json' };
 import { ExportMenu } from './ExportMenu.tsx';
 import { HeatMap, type HeatToken } from './HeatMap.tsx';
 import styles from './HeatMapCard.module.css';
@@ -19,6 +20,7 @@ import { gridTable } from './trace-tables.ts';
 
 export function HeatMapCard() {
   const traced = useStore((state) => state.traced);
+  const hasModel = useStore((state) => state.model !== null);
   return (
     <section className={`${panel.card} ${styles.card}`} aria-label="Heat map">
       <div className={panel.head}>
@@ -27,7 +29,7 @@ export function HeatMapCard() {
         </h2>
         <ExportMenu />
       </div>
-      {traced ? <Traced view={traced.view} /> : <Preview />}
+      {traced ? <Traced view={traced.view} /> : hasModel ? <Preview /> : <Example />}
     </section>
   );
 }
@@ -161,6 +163,32 @@ function Stale() {
     <p role="status" className={panel.stale}>
       {reason} {ready && <Button onClick={() => void startTrace(draftId)}>Trace again</Button>}
     </p>
+  );
+}
+
+/** Before there is a model: what a trace of the demo model came to. */
+function Example() {
+  const { prompt, answer, corrupted, tokens, scores, says } = example;
+  return (
+    <>
+      <div className={styles.sentence}>
+        <p>
+          An example, until the model is there: after “{prompt}” the demo model says{' '}
+          <code>{formatToken(answer.token)}</code> with <strong>{formatProbability(answer.probability)}</strong>; with
+          the subject’s tokens <Term name="corrupted">corrupted</Term>, with{' '}
+          <strong>{formatProbability(corrupted)}</strong>. Each cell puts one state back.
+        </p>
+      </div>
+      <HeatMap
+        label={`Example: probability of ${formatToken(answer.token)} with a hidden state restored`}
+        tokens={tokens}
+        layerCount={scores[0].length}
+        grid={{ kind: 'hidden', severed: 'none', scores, says }}
+        corrupted={corrupted}
+        clean={answer.probability}
+        band={null}
+      />
+    </>
   );
 }
 
