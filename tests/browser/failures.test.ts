@@ -259,17 +259,16 @@ test('a job that does not hear a cancel can be ended with its worker: the model 
   await expect(page.getByText('Held before its next step.')).toBeVisible();
   // A step that takes for ever: from now on nothing reaches the worker.
   await page.evaluate(() => {
-    const prototype = Worker.prototype as Worker & { whole?: Worker['postMessage'] };
-    prototype.whole = prototype.postMessage;
-    prototype.postMessage = () => undefined;
+    Object.assign(globalThis, { whole: Object.getOwnPropertyDescriptor(Worker.prototype, 'postMessage') });
+    Worker.prototype.postMessage = () => undefined;
   });
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await expect(page.getByRole('button', { name: 'Stopping…' })).toBeDisabled();
   const end = page.getByRole('button', { name: 'End it' });
   await expect(end).toBeVisible();
   await page.evaluate(() => {
-    const prototype = Worker.prototype as Worker & { whole?: Worker['postMessage'] };
-    prototype.postMessage = prototype.whole!;
+    const { whole } = globalThis as unknown as { whole: PropertyDescriptor };
+    Object.defineProperty(Worker.prototype, 'postMessage', whole);
   });
   await end.click();
   await expect(runButton(page)).toBeEnabled({ timeout: 600_000 });
