@@ -32,12 +32,14 @@ export function ModelBadge() {
         <strong>{model.name}</strong> <span>{formatParameters(model.parameters)} parameters</span>{' '}
         <span>{formatBytes(model.bytes)}</span>
       </Tip>
-      <Tip className={styles.part} text={backend.reason + advice}>
-        <span className={styles.backend}>
-          {backend.kind === 'webgpu' ? 'WebGPU' : 'CPU'}: {backend.name}
-        </span>
-      </Tip>
-      <MemoryUse />
+      <div className={styles.row}>
+        <Tip className={styles.part} text={backend.reason + advice}>
+          <span className={styles.backend}>
+            {backend.kind === 'webgpu' ? 'WebGPU' : 'CPU'}: {backend.name}
+          </span>
+        </Tip>
+        <MemoryUse />
+      </div>
     </div>
   );
 }
