@@ -3,8 +3,8 @@ import { settingsSchemas } from '../../engine/methods/registry.ts';
 import { readPatchFile } from '../../engine/patches/patch-file.ts';
 import { exportModel, exportPatch } from '../../engine/session/export.ts';
 import { blobSource } from '../../engine/weights/byte-source.ts';
-import { toBlob } from '../../engine/weights/safetensors-writer.ts';
 import type { WorkerApi } from '../api.ts';
+import { exportedBlob } from '../export-files.ts';
 import type { WorkerHost } from '../host.ts';
 
 export function fileCommands(host: WorkerHost): Pick<WorkerApi, 'export' | 'importPatch'> {
@@ -15,7 +15,7 @@ export function fileCommands(host: WorkerHost): Pick<WorkerApi, 'export' | 'impo
           patchId === null
             ? await exportModel(session, exporter, options)
             : await exportPatch(session, exporter, patchId, options);
-        return { name, blob: await toBlob(parts, signal) };
+        return { name, blob: await exportedBlob(parts, signal) };
       }),
 
     importPatch: (file) =>

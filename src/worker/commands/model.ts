@@ -11,6 +11,7 @@ import { windowOf } from '../../engine/tracing/settings.ts';
 import { isFloatDtype } from '../../engine/weights/dtype.ts';
 import { API_VERSION, type HistoryState, type ModelLocation, type ModelSummary, type WorkerApi } from '../api.ts';
 import type { BrowserBackend } from '../backend.ts';
+import { forgetOldExports } from '../export-files.ts';
 import { failureIn, type WorkerHost } from '../host.ts';
 import { findKept } from '../kept-models.ts';
 import { knowledgeView } from '../knowledge-views.ts';
@@ -34,6 +35,8 @@ export function modelCommands(
 
     load: (location, choice, onProgress) =>
       host.inTurn(async ({ signal }) => {
+        // What cannot be removed now is tried again the next time.
+        void forgetOldExports().catch(() => undefined);
         onProgress({ stage: 'Starting', file: '', loadedBytes: 0, totalBytes: 0 });
         const backend = await host.backend(choice);
         // Before it is read: another tab must not delete it meanwhile.
