@@ -5,13 +5,15 @@ export class PauseGate {
   #state: 'open' | 'step' | 'held' = 'open';
   #waiting: (() => void)[] = [];
   #heldMs = 0;
-  #onHold: () => void = () => undefined;
+  /** Null while no job can be held. */
+  #onHold: (() => void) | null = null;
 
+  /** Nothing is held that came too late: the next job would wait, and nobody would know. */
   hold(): void {
-    this.#state = 'held';
+    if (this.#onHold) this.#state = 'held';
   }
 
-  /** @param onHold told every time a job begins to wait */
+  /** From here on the job can be held. @param onHold told every time it begins to wait */
   watch(onHold: () => void): void {
     this.#onHold = onHold;
   }
@@ -27,7 +29,7 @@ export class PauseGate {
   reset(): void {
     this.goOn();
     this.#heldMs = 0;
-    this.#onHold = () => undefined;
+    this.#onHold = null;
   }
 
   /** A step is made: whoever asked for one has it. */
@@ -45,7 +47,7 @@ export class PauseGate {
     // Let go and held again, it goes on waiting.
     while (this.#state === 'held' && !signal.aborted) {
       const began = performance.now();
-      this.#onHold();
+      this.#onHold?.();
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });

@@ -45,8 +45,9 @@ export function EditRow({ id, number, focusOnMount }: EditRowProps) {
   const opened = useStore((state) => state.openedRows[id]);
   // As it was when the row came: others do not open and close when some are removed.
   const [openAtFirst] = useState(() => focusOnMount || useStore.getState().drafts.length <= OPEN_ROWS);
-  const open = opened ?? openAtFirst;
+  // A row that is alone has no button to open it.
   const single = useStore((state) => state.drafts.length === 1);
+  const open = single || (opened ?? openAtFirst);
   const chosen = useStore((state) => state.chosenRows.has(id));
   const openRow = useStore((state) => state.openRow);
   const chooseRows = useStore((state) => state.chooseRows);

@@ -85,10 +85,11 @@ export interface TraceSlice {
 
 /** The job that nothing may come between, in a word, or null: the model and its patches stay as they are until it ends. */
 export function lockedBy(
-  state: Pick<Store, 'run' | 'traceTask' | 'benchmarkTask' | 'damageTask'>,
+  state: Pick<Store, 'run' | 'traceTask' | 'benchmarkTask' | 'damageTask' | 'sweepTask'>,
 ): 'run' | 'trace' | 'benchmark' | null {
   if (state.run?.status === 'running') return 'run';
-  if (state.benchmarkTask?.status === 'running' || state.damageTask?.status === 'running') return 'benchmark';
+  const { benchmarkTask, damageTask, sweepTask } = state;
+  if ([benchmarkTask, damageTask, sweepTask].some((task) => task?.status === 'running')) return 'benchmark';
   return state.traceTask?.status === 'running' ? 'trace' : null;
 }
 

@@ -43,6 +43,7 @@ it('holds a job, lets it make one step, and go on', async () => {
 it('lets go what is cancelled, and counts how long it was held', async () => {
   const gate = new PauseGate();
   const controller = new AbortController();
+  gate.watch(() => undefined);
   gate.hold();
   const job = jobAt(gate, 5, controller.signal);
   await new Promise((resolve) => setTimeout(resolve, 30));
@@ -55,6 +56,16 @@ it('lets go what is cancelled, and counts how long it was held', async () => {
   const next = jobAt(gate, 2);
   await next.done;
   expect(next.made()).toBe(2);
+});
+
+it('does not hold the job after the one that was meant', async () => {
+  const gate = new PauseGate();
+  gate.watch(() => undefined);
+  gate.reset();
+  gate.hold();
+  const job = jobAt(gate, 2);
+  await job.done;
+  expect(job.made()).toBe(2);
 });
 
 it('time left goes by a clock that stands still while a job is held', () => {
