@@ -6,7 +6,7 @@ import panel from '../shared/Panel.module.css';
 import { HelpTip } from '../shared/HelpTip.tsx';
 import { useStore } from '../store/index.ts';
 import { chosenMethod, chosenSettingsText } from '../store/method.ts';
-import { parseLayers, parseSettings, settingsToText } from '../store/settings.ts';
+import { layersIn, parseSettings, settingsToText } from '../store/settings.ts';
 import { MethodChoice } from './MethodChoice.tsx';
 import styles from './SettingsForm.module.css';
 
@@ -94,8 +94,7 @@ interface LayerChipsProps {
 /** A toggle for each layer of the model. */
 function LayerChips({ text, layerCount }: LayerChipsProps) {
   const toggleLayer = useStore((state) => state.toggleLayer);
-  const parsed = parseLayers(text, layerCount);
-  const chosen = typeof parsed === 'string' ? [] : parsed;
+  const chosen = layersIn(text, layerCount);
   return (
     <div className={styles.chips} role="group" aria-label="Pick by number">
       {Array.from({ length: layerCount }, (_, layer) => {

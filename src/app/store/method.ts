@@ -2,7 +2,7 @@
 import type { MethodView, ModelSummary } from '../../worker/api.ts';
 import {
   layersField,
-  parseLayers,
+  layersIn,
   parseSettings,
   settingsToText,
   type ParsedSettings,
@@ -110,8 +110,7 @@ export const createMethodSlice: Slice<MethodSlice> = (set, get) => {
       const { model } = get();
       const field = layersField(chosenMethod(get())?.fields ?? []);
       if (!model || !field) return;
-      const parsed = parseLayers(chosenLayersText(get()) ?? '', model.layerCount);
-      const chosen = typeof parsed === 'string' ? [] : parsed;
+      const chosen = layersIn(chosenLayersText(get()) ?? '', model.layerCount);
       const next = chosen.includes(layer) ? chosen.filter((other) => other !== layer) : [...chosen, layer];
       get().setSetting(field.name, next.sort((a, b) => a - b).join(', '));
     },

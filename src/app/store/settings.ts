@@ -34,6 +34,12 @@ export function parseLayers(text: string, layerCount: number): number[] | string
   return [...layers].sort((a, b) => a - b);
 }
 
+/** The layers of a text as {@link parseLayers} reads it; none where something is wrong with it. */
+export function layersIn(text: string, layerCount: number): number[] {
+  const layers = parseLayers(text, layerCount);
+  return typeof layers === 'string' ? [] : layers;
+}
+
 /** The number typed, or what is wrong with it. A decimal comma is taken. */
 export function parseNumber(text: string, rule: NumberRule): number | string {
   const value = text.trim() === '' ? NaN : Number(text.trim().replace(',', '.'));

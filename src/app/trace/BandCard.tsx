@@ -5,7 +5,7 @@ import { Button } from '../shared/Button.tsx';
 import panel from '../shared/Panel.module.css';
 import { useStore } from '../store/index.ts';
 import { chosenLayersText, chosenMethod } from '../store/method.ts';
-import { parseLayers } from '../store/settings.ts';
+import { layersIn } from '../store/settings.ts';
 import { bandLayers, bandOf, curveSourceOf, proposalOf, type Band } from '../store/trace.ts';
 import styles from './BandCard.module.css';
 
@@ -25,8 +25,7 @@ export function BandCard({ layerCount }: { layerCount: number }) {
   const last = useStore((state) => bandOf(state)?.last ?? null);
   const settingsLayers = useStore(chosenLayersText);
   const method = useStore((state) => chosenMethod(state)?.label ?? '');
-  const parsed = parseLayers(settingsLayers ?? '', layerCount);
-  const inSettings = typeof parsed === 'string' ? [] : parsed;
+  const inSettings = layersIn(settingsLayers ?? '', layerCount);
 
   // Without a proposal the handles stand at the layers the next run edits.
   const band: Band =

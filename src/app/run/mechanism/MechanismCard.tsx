@@ -8,9 +8,9 @@ import { Segments } from '../../shared/Segments.tsx';
 import { useWidth } from '../../shared/use-width.ts';
 import { aimedAt } from '../../store/aim.ts';
 import { useStore } from '../../store/index.ts';
-import { chosenMethod, chosenSettingsText } from '../../store/method.ts';
+import { chosenLayersText } from '../../store/method.ts';
 import type { RunEdit } from '../../store/run.ts';
-import { layersField, parseLayers } from '../../store/settings.ts';
+import { layersIn } from '../../store/settings.ts';
 import type { PromptTokens } from '../../../worker/api.ts';
 import { EditOptions } from '../EditOptions.tsx';
 import { useShownRun, type ShownRun } from '../shown-run.ts';
@@ -62,7 +62,7 @@ function useEditChoice(edits: readonly RunEdit[]) {
           value={edit}
           onChange={(event) => setChosen(Number(event.target.value))}
         >
-          <EditOptions edits={[...edits]} />
+          <EditOptions edits={edits} />
         </select>
       </div>
     );
@@ -119,8 +119,7 @@ function NextPicture() {
   const model = useStore((state) => state.model);
   const drafts = useStore((state) => state.drafts);
   const inspections = useStore((state) => state.inspections);
-  const method = useStore(chosenMethod);
-  const text = useStore(chosenSettingsText);
+  const text = useStore(chosenLayersText);
   const updateDraft = useStore((state) => state.updateDraft);
   const toggleLayer = useStore((state) => state.toggleLayer);
   const announce = useStore((state) => state.announce);
@@ -134,11 +133,7 @@ function NextPicture() {
     prompt: row,
   }));
   const { edit, choice } = useEditChoice(edits);
-  const layers = useMemo(() => {
-    const field = layersField(method?.fields ?? []);
-    const parsed = model && field ? parseLayers(text?.[field.name] ?? '', model.layerCount) : [];
-    return typeof parsed === 'string' ? [] : parsed;
-  }, [model, method, text]);
+  const layers = layersIn(text ?? '', model?.layerCount ?? 0);
   if (!model || rows.length === 0) {
     return (
       <Empty title="No edit to show yet">
